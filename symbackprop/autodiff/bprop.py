@@ -1,0 +1,141 @@
+"""Reverse accumulation: from a graph to the graph of its gradients.
+
+Nodes are visited once in reverse topological order. Each has by then received one contribution from every consumer;
+they are added up ("gradients sum at outward branches"), and the sum, the node's cotangent, is passed on: upstream times
+local gradient. The local gradients are the primitives' own declarations; this module names none of them. The result uses
+the same vocabulary as its source, so it can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from symbackprop.ir.dims import Dim, product
+from symbackprop.ir.graph import Graph, toposort
+from symbackprop.ir.node import (
+    Broadcast,
+    Const,
+    Contraction,
+    Elementwise,
+    Gather,
+    Input,
+    Node,
+    Reduction,
+    Scatter,
+    Size,
+)
+from symbackprop.ir.types import AxisMap
+from symbackprop.ops.contraction import contraction_adjoint
+from symbackprop.ops.indexing import Piece, gather_adjoint, pieces_of, scatter, scatter_adjoint
+from symbackprop.ops.layout import broadcast_adjoint, fill, spread
+
+__all__ = ["build_bprop"]
+
+
+def build_bprop(graph: Graph, wrt: Sequence[Node], upstream: Sequence[Node]) -> list[Node]:
+    """Return the cotangent of every node of `wrt`, each with that node's shape.
+
+    Args:
+        graph: the forward program.
+        wrt: nodes of the forward program to differentiate for; one that does not influence a real output gets zeros.
+        upstream: the cotangent of each output, of that output's shape; an output of another dtype is ignored.
+
+    Visits each node and edge of the forward program once. Only nodes that depend on `wrt` take part.
+    """
+    order = toposort(graph.outputs)
+    active = _depends_on(order, wrt)
+    received: dict[Node, list[Node]] = {}
+    for out, ct in zip(graph.outputs, upstream, strict=True):
+        if out in active:
+            received.setdefault(out, []).append(ct)
+    cotangents: dict[Node, Node] = {}
+    for node in reversed(order):
+        if node not in received:
+            continue
+        ct = cotangents[node] = _accumulate(received.pop(node))
+        for k, contribution in _downstream(node, ct, active):
+            received.setdefault(node.args[k], []).append(contribution)
+    return [cotangents[x] if x in cotangents else fill(0.0, x.shape, x.dtype) for x in wrt]
+
+
+def _depends_on(order: Iterable[Node], wrt: Sequence[Node]) -> set[Node]:
+    """Return the real nodes of `order` (operands first) that `wrt` influences."""
+    active = set(wrt)
+    for node in order:
+        if node.type.is_real and any(a in active for a in node.args):
+            active.add(node)
+    return active
+
+
+def _downstream(node: Node, ct: Node, active: set[Node]) -> list[tuple[int, Node]]:
+    """Return (operand, contribution) for the active operands of `node`: upstream times local gradient."""
+    match node:
+        case Elementwise():
+            partials = node.op.partials(node)
+            pairs = [(k, p) for k, p in enumerate(partials) if p is not None and node.args[k] in active]
+            return [(k, _times(ct, p)) for k, p in pairs]
+        case Contraction():
+            return [(k, contraction_adjoint(ct, k, node)) for k, a in enumerate(node.args) if a in active]
+        case Broadcast():
+            return [(0, broadcast_adjoint(ct, node))]
+        case Gather():
+            return [(0, gather_adjoint(ct, node))]
+        case Scatter():
+            return [(k, piece) for k, piece in scatter_adjoint(ct, node) if node.args[k] in active]
+        case Reduction():
+            arg = node.args[0]
+
+            def along(small: Node) -> Node:
+                return spread(small, arg.shape, node.kept)
+
+            return [(0, along(ct) * node.op.rule(node, arg, along))]
+        case Input() | Const() | Size():
+            return []
+        case _:
+            raise TypeError(f"unknown kind {node.kind}")
+
+
+def _times(ct: Node, partial: Node) -> Node:
+    """Return `ct * partial`; the two constants that need no multiplication are spared it."""
+    if isinstance(partial, Const) and partial.value == 1.0:
+        return ct
+    if isinstance(partial, Const) and partial.value == -1.0:
+        return -ct
+    return ct * partial
+
+
+def _accumulate(contributions: list[Node]) -> Node:
+    """Return the sum of the contributions of all consumers.
+
+    Contributions written into parts of the array (the adjoints of gathers) are merged into one scatter, so that N reads
+    of single entries cost O(N) and not N whole arrays.
+    """
+    dense = [c for c in contributions if not isinstance(c, Scatter)]
+    sparse = [c for c in contributions if isinstance(c, Scatter)]
+    total: Node | None = _sum(dense) if dense else None
+    if not sparse:
+        assert total is not None
+        return total
+    shape = sparse[0].shape
+    places: dict[tuple[tuple[Node, ...], tuple[AxisMap, ...]], list[Node]] = {}
+    if total is not None:
+        places[(), tuple(AxisMap((k,)) for k in range(len(shape)))] = [total]
+    for node in sparse:
+        for value, indices, spec in pieces_of(node):
+            places.setdefault((tuple(indices), tuple(spec)), []).append(value)
+    pieces: list[Piece] = [(_sum(values), indices, spec) for (indices, spec), values in places.items()]
+    return scatter(pieces, shape, disjoint=_covers([spec for (_, spec) in places], shape))
+
+
+def _sum(values: list[Node]) -> Node:
+    """Return the left-to-right sum of `values`."""
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def _covers(specs: list[tuple[AxisMap, ...]], shape: tuple[Dim, ...]) -> bool:
+    """Return whether distinct `specs` are single entries that together fill the constant `shape`."""
+    single = all(m.index is None and not m.axes and m.offset.is_const for spec in specs for m in spec)
+    return single and all(d.is_const for d in shape) and len(specs) == product(shape).value

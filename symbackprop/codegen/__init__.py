@@ -1,0 +1,1 @@
+"""Floor 5: graph and plan to text. Nothing here imports numba."""

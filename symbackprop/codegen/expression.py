@@ -1,0 +1,124 @@
+"""Python expressions as syntax trees: a primitive's template filled with its operands.
+
+`ast.unparse` puts in the fewest parentheses, so there is no precedence table here. Templates are the `emit` facets of the
+primitives and the source of their helper functions: text of this package, never of the user.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from symbackprop.ir.registry import Primitive
+
+__all__ = ["call", "fill_template", "helper_source", "literal", "name", "operator", "subscript", "text"]
+
+_OPERANDS = "xyzuvw"
+
+
+def name(identifier: str) -> ast.expr:
+    """Return a variable."""
+    return ast.Name(identifier, ast.Load())
+
+
+def text(expr: ast.expr) -> str:
+    """Return the expression as source text."""
+    return ast.unparse(expr)
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(source: str) -> ast.expr:
+    """Return the syntax tree of a template or of an index text that this package wrote."""
+    return ast.parse(source, mode="eval").body
+
+
+def literal(value: float, dtype: str) -> ast.expr:
+    """Return a number as source of the given dtype; float32 literals are cast, so that nothing is widened."""
+    if dtype == "bool":
+        return ast.Constant(bool(value))
+    if dtype == "int64":
+        number = ast.Constant(abs(int(value)))
+        return ast.UnaryOp(ast.USub(), number) if value < 0 else number
+    if math.isnan(value):
+        expr: ast.expr = parse("math.nan")
+    elif math.isinf(value):
+        expr = parse("math.inf")
+    else:
+        expr = ast.Constant(abs(float(value)))
+    if math.copysign(1.0, value) < 0:
+        expr = ast.UnaryOp(ast.USub(), expr)
+    return call("float32", [expr]) if dtype == "float32" else expr
+
+
+def call(function: str, args: Sequence[ast.expr]) -> ast.expr:
+    """Return a call of a named function."""
+    return ast.Call(name(function), list(args), [])
+
+
+def operator(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
+    """Return `left symbol right` for +, - or *."""
+    op = {"+": ast.Add(), "-": ast.Sub(), "*": ast.Mult()}[symbol]
+    return ast.BinOp(left, op, right)
+
+
+def subscript(array: str, index: Sequence[str]) -> ast.expr:
+    """Return `array[index]`; an index is source text of this package's making."""
+    at = [parse(i) for i in index]
+    where: ast.expr = at[0] if len(at) == 1 else ast.Tuple(at, ast.Load())
+    return ast.Subscript(name(array), where, ast.Load())
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts operands in for a template's variables and casts its float literals."""
+
+    def __init__(self, operands: dict[str, ast.expr], dtype: str) -> None:
+        self.operands = operands
+        self.dtype = dtype
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's own name
+        return self.operands.get(node.id, node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+        if isinstance(node.value, float) and self.dtype == "float32":
+            return call("float32", [node])
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802
+        constant = isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in {"inf", "nan", "pi", "e"}
+        return call("float32", [node]) if constant and self.dtype == "float32" else node
+
+
+def fill_template(op: Primitive, args: Sequence[ast.expr], attr: Sequence[int], dtype: str) -> ast.expr:
+    """Return the expression of primitive `op` on `args`; a primitive of any arity is folded from the left."""
+    params = {"n": literal(attr[0], "int64")} if attr else {}
+    if op.arity is not None:
+        operands = dict(zip(_OPERANDS, args, strict=False))
+        return _fill(op.emit, {**operands, **params}, dtype)
+    total = args[0]
+    for arg in args[1:]:
+        total = _fill(op.emit, {"x": total, "y": arg, **params}, dtype)
+    return total
+
+
+def _fill(template: str, operands: dict[str, ast.expr], dtype: str) -> ast.expr:
+    tree = _Fill(operands, dtype).visit(copy.deepcopy(parse(template)))
+    assert isinstance(tree, ast.expr)
+    return tree
+
+
+def helper_source(function: Callable[..., Any], dtype: str) -> str:
+    """Return the source of a helper function, without annotations, its float literals cast for float32."""
+    module = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    definition = module.body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    definition.returns = None
+    definition.decorator_list = []
+    for argument in definition.args.args:
+        argument.annotation = None
+    return ast.unparse(_Fill({}, dtype).visit(definition))

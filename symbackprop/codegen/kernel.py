@@ -1,0 +1,121 @@
+"""One kernel function as text: the mathematics, writing into arrays that it is given."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from symbackprop.codegen import expression as ex
+from symbackprop.codegen.names import Names
+from symbackprop.codegen.scope import Helpers, Scope
+from symbackprop.codegen.steps import emit_step
+from symbackprop.ir.dims import Dim
+from symbackprop.ir.node import Const, Input, Node, Size
+from symbackprop.plan.fusion import Step
+from symbackprop.plan.memory import made_by
+from symbackprop.plan.plan import IndexCheck, Plan
+
+__all__ = ["KernelText", "emit_kernel", "index_check"]
+
+
+@dataclass(frozen=True)
+class KernelText:
+    """A kernel function's parts.
+
+    Attributes:
+        body: its statements, without the return.
+        sizes: the size symbols it uses, sorted; variables of the same name.
+        inputs: (input, variable) it reads.
+        arrays: (result, variable) of array results, which the caller provides.
+        results: one expression per output of the plan's graph, scalars only; None for arrays.
+        workspace: (slot type's shape, dtype) it needs, and the variable of each slot.
+    """
+
+    body: list[str]
+    sizes: tuple[str, ...]
+    inputs: tuple[tuple[Input, str], ...]
+    arrays: tuple[tuple[Node, str], ...]
+    results: tuple[str | None, ...]
+    workspace: tuple[tuple[tuple[Dim, ...], str, str], ...]
+
+
+def emit_kernel(
+    plan: Plan, sizes: Mapping[str, str], helpers: Helpers, *, taken: Sequence[str], checks: Sequence[IndexCheck]
+) -> KernelText:
+    """Return the text of the kernel that carries out `plan`.
+
+    Args:
+        plan: what to compute.
+        sizes: size symbol -> variable.
+        helpers: notes the helper functions needed.
+        taken: names of the module that no variable may hide.
+        checks: index checks; those on computed values are written where the value is made.
+    """
+    scope = Scope(plan, Names([*taken, *sizes.values()]), sizes, helpers)
+    nodes = plan.graph.nodes()
+    inputs = [n for n in nodes if isinstance(n, Input)]
+    for node in sorted(inputs, key=plan.graph.inputs.index):
+        scope.bind(node, scope.names.fresh(plan.labels.get(node, node.name)))
+    arrays = [(node, scope.variable(node)) for node in plan.graph.outputs if node.rank]
+    for node in plan.graph.outputs:
+        if not isinstance(node, Const | Size):
+            scope.variable(node)
+    for node in plan.graph.names.values():
+        scope.variable(node)
+    slots: list[str] = [""] * len(plan.workspace.slots)
+    computed = {c.index: c for c in checks if not isinstance(c.index, Input)}
+    body: list[str] = []
+    for step in plan.steps:
+        body += _take_slots(step, scope, slots)
+        body += emit_step(step, scope)
+        for node in made_by(step):
+            if node in computed and node in plan.stored:
+                body += index_check(computed[node], scope.variable(node), scope.size(computed[node].size), "index")
+    results = tuple(None if n.rank else ex.text(_scalar(n, scope)) for n in plan.graph.outputs)
+    text = "\n".join([*body, *(r or "" for r in results)])
+    used = tuple(s for s in sorted(sizes) if _mentions(text, sizes[s]))
+    workspace = tuple((t.shape, t.dtype, slots[s]) for s, t in enumerate(plan.workspace.slots))
+    ordered = tuple((n, scope.variable(n)) for n in plan.graph.inputs if n in set(inputs))
+    return KernelText(body, used, ordered, tuple(arrays), results, workspace)
+
+
+def _take_slots(step: Step, scope: Scope, slots: list[str]) -> list[str]:
+    """Give each value a step makes its workspace slot; the first value in a slot gives the parameter its name."""
+    lines = []
+    for node in made_by(step):
+        if node not in scope.plan.workspace.at:
+            continue
+        slot = scope.plan.workspace.at[node]
+        variable = scope.variable(node)
+        if slots[slot]:
+            lines.append(f"{variable} = {slots[slot]}  # {slots[slot]} is not needed any more: its memory serves again")
+        else:
+            slots[slot] = variable
+    return lines
+
+
+def index_check(check: IndexCheck, variable: str, size: str, what: str) -> list[str]:
+    """Return the statements that refuse an index outside its axis."""
+    offset = check.offset
+    low = str(-offset) if offset.terms else "0"
+    high = str(check.size - offset) if offset.terms else size
+    if check.index.rank == 0:
+        condition = f"not {low} <= {variable} < {high}"
+    else:
+        condition = f"{variable}.size > 0 and ({variable}.min() < {low} or {variable}.max() >= {high})"
+    return [f"if {condition}:", f'    raise IndexError("{what} lies outside {low} ... {high} - 1")']
+
+
+def _scalar(node: Node, scope: Scope) -> ast.expr:
+    if isinstance(node, Const):
+        return ex.literal(node.value, node.dtype)
+    if isinstance(node, Size):
+        return scope.size_value(node)
+    return ex.name(scope.variable(node))
+
+
+def _mentions(text: str, variable: str) -> bool:
+    """Whether `variable` occurs in `text` as a whole word."""
+    return re.search(rf"\b{re.escape(variable)}\b", text) is not None

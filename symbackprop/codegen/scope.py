@@ -1,0 +1,154 @@
+"""What the writers of one kernel function share: names of values and sizes, helper functions, formulas for comments."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+
+from symbackprop.codegen import expression as ex
+from symbackprop.codegen.names import Names
+from symbackprop.ir.dims import Dim
+from symbackprop.ir.node import Const, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter, Size
+from symbackprop.ir.registry import Primitive
+from symbackprop.plan.access import is_access
+from symbackprop.plan.plan import Plan
+
+__all__ = ["Helpers", "Scope"]
+
+#: Longest formula in a comment; a longer operand is written as "...".
+FORMULA = 100
+
+
+class Helpers:
+    """The helper functions and helper accumulations that a module's kernels call, in order of first need."""
+
+    def __init__(self) -> None:
+        self.primitives: dict[Primitive, None] = {}
+        self.accumulate = False
+
+
+class Scope:
+    """Names and services while one kernel function is written.
+
+    Attributes:
+        plan: the plan being written out.
+        names: allocates variables of the function.
+    """
+
+    def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers) -> None:
+        self.plan = plan
+        self.names = names
+        self._sizes = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
+        self._helpers = helpers
+        self._variables: dict[Node, str] = {}
+        self._formulas: dict[Node, str] = {}
+
+    def bind(self, node: Node, variable: str) -> None:
+        """Let `node` be known under `variable`."""
+        self._variables[node] = variable
+
+    def variable(self, node: Node) -> str:
+        """Return the variable that holds `node`, made up on first use: its label, or a temporary."""
+        if node not in self._variables:
+            label = self.plan.labels.get(node)
+            self._variables[node] = self.names.fresh(label) if label else self.names.temporary()
+        return self._variables[node]
+
+    def require(self, op: Primitive) -> None:
+        """Note that the module needs the helper functions of `op`."""
+        if op.helpers:
+            self._helpers.primitives[op] = None
+
+    def require_accumulate(self) -> None:
+        """Note that the module needs `accumulate`."""
+        self._helpers.accumulate = True
+
+    def size(self, dim: Dim) -> str:
+        """Return a size polynomial as source text in the function's variables."""
+        return str(dim.substitute(self._sizes)) if self._sizes else str(dim)
+
+    def size_value(self, node: Size) -> ast.expr:
+        """Return a size as a number of the node's dtype."""
+        count = ex.parse(self.size(node.dim))
+        return count if node.dtype == "int64" else ex.call(node.dtype, [count])
+
+    def shape(self, dims: Iterable[Dim]) -> str:
+        """Return a shape as source text of a tuple."""
+        parts = [self.size(d) for d in dims]
+        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
+
+    def formula(self, node: Node) -> str:
+        """Return "name = mathematics" for a stored node, down to the names of other stored values."""
+        at = ""
+        if isinstance(node, Contraction) and node.spec.out:
+            letters = _letters(node)
+            at = f"[{', '.join(letters[label] for label in node.spec.out)}]"
+        return f"{self.variable(node)}{at} = {self._right_hand_side(node)}"
+
+    def _operand(self, node: Node) -> str:
+        """Return an operand's name, or its formula where it has none."""
+        while is_access(node) and not isinstance(node, Gather) and node not in self.plan.stored:
+            node = node.args[0]
+        if isinstance(node, Const):
+            return f"{node.value:g}" if node.type.is_real else str(node.value)
+        if isinstance(node, Size):
+            return self.size(node.dim)
+        if isinstance(node, Input) or node in self.plan.stored:
+            return self.variable(node)
+        if node not in self._formulas:
+            text = self._right_hand_side(node)
+            self._formulas[node] = text if len(text) <= FORMULA else "..."
+        return self._formulas[node]
+
+    def _right_hand_side(self, node: Node) -> str:
+        match node:
+            case Elementwise():
+                operands = [_tree(self._operand(a)) for a in node.args]
+                filled = ex.fill_template(node.op, operands, node.attr, "float64")
+                return _plain(ex.text(filled))
+            case Contraction():
+                return self._contraction(node)
+            case Reduction():
+                return f"{node.op.name} over axes {node.axes} of {self._operand(node.args[0])}"
+            case Gather():
+                at = [self.variable(a) if isinstance(a, Input) else self._operand(a) for a in node.args[1:]]
+                return f"{self._operand(node.args[0])} at [{', '.join(at)}]" if at else f"part of {self._operand(node.args[0])}"
+            case Scatter():
+                return f"parts {', '.join(self._operand(a) for a in node.args[:6])}"
+            case _:
+                return self._operand(node.args[0])
+
+    def _contraction(self, node: Contraction) -> str:
+        """Return a contraction as a sum of products with written-out indices: "sum over j of W[i, j] * x[j]"."""
+        letters = _letters(node)
+        factors = []
+        for arg, labels in zip(node.args, node.spec.ins, strict=True):
+            operand = self._operand(arg)
+            simple = operand.isidentifier()
+            index = ", ".join(letters[label] for label in labels)
+            if not labels:
+                factors.append(operand if simple else f"({operand})")
+            else:
+                factors.append(f"{operand}[{index}]" if simple else f"({operand})[{index}]")
+        product = " * ".join(factors)
+        summed = ", ".join(letters[label] for label in node.spec.summed)
+        return f"sum over {summed} of {product}" if summed else product
+
+
+def _letters(node: Contraction) -> dict[int, str]:
+    """Return an index letter for each label: kept ones first."""
+    labels = dict.fromkeys((*node.spec.out, *(label for part in node.spec.ins for label in part)))
+    return {label: "ijklpqrstuvw"[k % 12] + ("" if k < 12 else str(k)) for k, label in enumerate(labels)}
+
+
+def _tree(operand: str) -> ast.expr:
+    """Return an operand's formula as a tree; prose is quoted as a name would be."""
+    try:
+        return ex.parse(operand)
+    except SyntaxError:
+        return ex.name(f"({operand})")
+
+
+def _plain(source: str) -> str:
+    """Return source text as mathematics: without module prefixes."""
+    return source.replace("math.", "").replace("**", "^") if len(source) <= 4 * FORMULA else "..."

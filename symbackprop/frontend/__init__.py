@@ -1,0 +1,1 @@
+"""Floor 3: SymPy in, graph out."""

@@ -1,0 +1,48 @@
+"""Bounded text for expressions of any size: what error messages quote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+__all__ = ["describe", "kind_name"]
+
+#: Largest number of nodes that is printed in full, and of a sub-expression inside an excerpt.
+_WHOLE, _PART = 60, 12
+#: Operands shown of an expression that is too large to print in full.
+_SHOWN = 4
+
+
+def kind_name(expr: object) -> str:
+    """Return the name a user knows the node type of `expr` by."""
+    if isinstance(expr, sp.core.function.AppliedUndef):
+        return f"the undefined function {expr.func.__name__}"
+    return type(expr).__name__
+
+
+def describe(expr: Any) -> str:
+    """Return `str(expr)` when that is short, else its head and the heads of its first operands."""
+    if not isinstance(expr, sp.Basic):
+        return repr(expr)[:200] if isinstance(expr, (str, int, float, complex, type(None))) else type(expr).__name__
+    if _is_small(expr, _WHOLE):
+        return str(expr)
+    shown = [str(a) if _is_small(a, _PART) else f"{type(a).__name__}(...)" for a in expr.args[:_SHOWN]]
+    if len(expr.args) > _SHOWN:
+        shown.append("...")
+    return f"{type(expr).__name__}({', '.join(shown)})"
+
+
+def _is_small(expr: Any, limit: int) -> bool:
+    """Whether the tree of `expr` has at most `limit` nodes; visits no more than that."""
+    count, stack = 0, [expr]
+    while stack:
+        node = stack.pop()
+        count += 1
+        if count > limit:
+            return False
+        if isinstance(node, sp.MatrixBase):
+            stack.extend(node.flat()[: limit + 1])
+        else:
+            stack.extend(getattr(node, "args", ()))
+    return True

@@ -1,0 +1,246 @@
+"""The arguments of a kernel: which there are, in which order, grouped how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.errors import InputError, message
+from symbackprop.frontend.describe import describe
+from symbackprop.frontend.scan import Scan, Usage
+
+__all__ = ["Declared", "arguments_of", "batch_axes", "free_indices", "listed_leaves", "text_of"]
+
+Leaves = Mapping[Any, Usage]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One argument as declared.
+
+    Attributes:
+        name: the user's text for it.
+        leaves: the one symbol, MatrixSymbol or IndexedBase, or the scalar symbols of a nested entry, row-major.
+        grid: the constant shape of a nested entry, None otherwise.
+    """
+
+    name: str
+    leaves: tuple[Any, ...]
+    grid: tuple[int, ...] | None = None
+
+
+def text_of(leaf: Any) -> str:
+    """Return the user's own text for a leaf."""
+    return str(leaf.label) if isinstance(leaf, sp.IndexedBase) else str(leaf.name)
+
+
+def _is_leaf(item: Any) -> bool:
+    return isinstance(item, (sp.Symbol, sp.MatrixSymbol, sp.IndexedBase))
+
+
+def _entry(name: str | None, item: Any, by_text: Mapping[str, Any]) -> Declared:
+    """Return one entry of `inputs=`; a nested one without a name is called by the caller."""
+    if isinstance(item, str):
+        if item not in by_text:
+            raise InputError(message(f"inputs lists {item!r}, which does not occur", expected=", ".join(by_text)))
+        item = by_text[item]
+    if _is_leaf(item):
+        return Declared(text_of(item) if name is None else name, (item,))
+    if isinstance(item, sp.MatrixBase):
+        grid: tuple[int, ...] = (int(item.rows), int(item.cols))
+        items = tuple(item.flat())
+    elif isinstance(item, (list, tuple, sp.Tuple)):
+        grid, items = (len(item),), tuple(item)
+    else:
+        raise InputError(
+            message(
+                "an entry of inputs is neither a symbol nor a list of symbols",
+                expected="Symbol, MatrixSymbol, IndexedBase, a name, or a list, tuple or Matrix of scalar symbols",
+                found=describe(item),
+            )
+        )
+    for symbol in items:
+        if not isinstance(symbol, sp.Symbol) or symbol.is_integer:
+            raise InputError(
+                message(
+                    "a nested entry of inputs may hold real scalar symbols only",
+                    expected="a list, tuple or Matrix of Symbol",
+                    found=describe(symbol),
+                )
+            )
+    if not items:
+        raise InputError(message("a nested entry of inputs is empty", found=describe(item)))
+    return Declared("" if name is None else name, items, grid)
+
+
+def listed(inputs: Any, by_text: Mapping[str, Any]) -> list[Declared] | None:
+    """Return the entries of `inputs=`, None when it was not given. Unnamed nested entries are arg0, arg1 ...
+
+    Raises:
+        InputError: an entry of the wrong kind, or a symbol or name given twice.
+    """
+    if inputs is None:
+        return None
+    if isinstance(inputs, Mapping):
+        bad = [name for name in inputs if not isinstance(name, str)]
+        if bad:
+            raise InputError(message("a name in inputs is not a string", found=describe(bad[0])))
+        entries = [_entry(name, item, by_text) for name, item in inputs.items()]
+    elif isinstance(inputs, (list, tuple, sp.Tuple)):
+        entries = [_entry(None, item, by_text) for item in inputs]
+    elif _is_leaf(inputs) or isinstance(inputs, str):
+        entries = [_entry(None, inputs, by_text)]
+    else:
+        raise InputError(message("inputs is neither a sequence nor a dict", found=describe(inputs)))
+    out: list[Declared] = []
+    unnamed = 0
+    for entry in entries:
+        name = entry.name
+        if entry.grid is not None and not isinstance(inputs, Mapping):
+            name, unnamed = f"arg{unnamed}", unnamed + 1
+        out.append(Declared(name, entry.leaves, entry.grid))
+    seen: set[Any] = set()
+    for leaf in (leaf for entry in out for leaf in entry.leaves):
+        if leaf in seen:
+            raise InputError(message(f"inputs lists {text_of(leaf)} twice"))
+        seen.add(leaf)
+    names = [entry.name for entry in out]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise InputError(
+            message(f"two inputs are named {twice!r}", hint="name them apart: inputs={'a': first, 'b': second}")
+        )
+    return out
+
+
+def listed_leaves(inputs: Any, batch: Any, scan: Scan) -> tuple[list[Declared] | None, set[Any]]:
+    """Return the entries of `inputs=`, and every leaf that `inputs=` or `batch=` mentions.
+
+    Raises:
+        InputError: see `listed`.
+    """
+    by_text = {text_of(leaf): leaf for leaf in (*scan.symbols, *scan.matrices, *scan.arrays)}
+    entries = listed(inputs, by_text)
+    leaves = {leaf for entry in entries or () for leaf in entry.leaves}
+    if isinstance(batch, Mapping):
+        leaves |= {by_text.get(key, key) if isinstance(key, str) else key for key in batch}
+    return entries, leaves
+
+
+def free_indices(scan: Scan, mentioned: set[Any], size_names: set[str]) -> list[Any]:
+    """Return the symbols and Idx that make output axes, sorted by name.
+
+    These are free indices of arrays that are neither arguments nor sizes.
+
+    Raises:
+        InputError: a symbol is used both as an array index and as a number, and nothing says which it is.
+    """
+    out = [index for index in scan.ranged if scan.is_free(index)]
+    for symbol, usage in scan.symbols.items():
+        if not usage.array_index or usage.matrix_index or symbol in mentioned or symbol.name in size_names:
+            continue
+        if not scan.is_free(symbol):
+            continue
+        if usage.value:
+            raise InputError(
+                message(
+                    f"{symbol} is used as an index and as a number",
+                    expected="one or the other",
+                    hint=f"list {symbol} in inputs= to pass its value",
+                )
+            )
+        out.append(symbol)
+    return sorted(out, key=lambda index: (str(index), type(index).__name__))
+
+
+def arguments_of(
+    scan: Scan, entries: Sequence[Declared] | None, free: Iterable[Any], size_names: set[str]
+) -> list[Declared]:
+    """Return the arguments in calling order: as listed, else by name.
+
+    Raises:
+        InputError: a listed size, an occurring symbol that is not listed, two arrays of one name.
+    """
+    skip = set(free)
+    symbols = [s for s in scan.symbols if s not in skip and s.name not in size_names and scan.is_free(s)]
+    occurring = [*symbols, *scan.matrices, *scan.arrays]
+    if entries is None:
+        return _by_name(occurring)
+    for entry in entries:
+        for leaf in entry.leaves:
+            if isinstance(leaf, sp.Symbol) and leaf.name in size_names:
+                raise InputError(
+                    message(f"inputs lists the size {leaf}", hint="sizes are read off the arrays: leave it out")
+                )
+    given = {leaf for entry in entries for leaf in entry.leaves}
+    missing = [text_of(leaf) for leaf in occurring if leaf not in given]
+    if missing:
+        raise InputError(
+            message(
+                f"inputs misses {', '.join(sorted(missing)[:5])}{' ...' if len(missing) > 5 else ''}",
+                expected="every symbol that occurs",
+                found=", ".join(entry.name for entry in entries),
+            )
+        )
+    return list(entries)
+
+
+def _by_name(occurring: Sequence[Any]) -> list[Declared]:
+    ordered = sorted(occurring, key=text_of)
+    out: list[Declared] = []
+    taken: dict[str, Any] = {}
+    for leaf in ordered:
+        name, k = text_of(leaf), 0
+        while name in taken:
+            if not isinstance(leaf, sp.Symbol) or not isinstance(taken[name], sp.Symbol):
+                raise InputError(
+                    message(
+                        f"two different inputs are named {name!r}",
+                        expected=_declaration(taken[name]),
+                        found=_declaration(leaf),
+                        hint="rename one, or name them apart: inputs={'a': first, 'b': second}",
+                    )
+                )
+            k += 1
+            name = f"{text_of(leaf)}_{k}"
+        taken[name] = leaf
+        out.append(Declared(name, (leaf,)))
+    return out
+
+
+def _declaration(leaf: Any) -> str:
+    if isinstance(leaf, sp.MatrixSymbol):
+        return f"MatrixSymbol of shape {leaf.shape}"
+    return type(leaf).__name__
+
+
+def batch_axes(batch: Any, arguments: Sequence[Declared]) -> dict[str, str]:
+    """Return argument name -> batch size name.
+
+    Raises:
+        InputError: no mapping, an unknown argument, an axis that is no name.
+    """
+    if batch is None:
+        return {}
+    if not isinstance(batch, Mapping):
+        raise InputError(message("batch is not a dict", expected='{"x": "N"}', found=describe(batch)))
+    names = {entry.name for entry in arguments}
+    by_leaf = {entry.leaves[0]: entry.name for entry in arguments if entry.grid is None}
+    out: dict[str, str] = {}
+    for key, axis in batch.items():
+        name = key if isinstance(key, str) else by_leaf.get(key, "") if _is_leaf(key) else ""
+        if name not in names:
+            raise InputError(
+                message(
+                    f"batch names the input {describe(key)}, which does not occur",
+                    expected=", ".join(entry.name for entry in arguments),
+                )
+            )
+        size = axis.name if isinstance(axis, sp.Symbol) else axis
+        if not isinstance(size, str) or not size:
+            raise InputError(message(f"the batch axis of {name} is not a name", expected='"N"', found=describe(axis)))
+        out[name] = size
+    return out

@@ -1,0 +1,80 @@
+"""What the front end hands to the pipeline: the graph, and how the user's arguments and results map to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from symbackprop.ir.dims import Dim
+from symbackprop.ir.graph import Graph
+
+__all__ = ["Argument", "Output", "Program"]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of the kernel, as the user passes it.
+
+    Attributes:
+        name: the user's own text for it, unique among the arguments; keys of keyword arguments and gradients.
+        identifier: a harmless Python identifier, unique; the name of the graph's `Input`.
+        shape: the declared shape, batch axis first and unit axes included: `(N, n, 1)` for a batched column vector.
+        unit_axes: positions in `shape` whose size is the constant 1 by declaration of a vector or 1x1 matrix; the graph's
+            `Input` is without them, and a caller may leave them out.
+        dtype: "float64", "float32" or "int64".
+        batch: the size symbol of the leading batch axis, if any.
+    """
+
+    name: str
+    identifier: str
+    shape: tuple[Dim, ...]
+    unit_axes: tuple[int, ...]
+    dtype: str
+    batch: str | None = None
+
+    @property
+    def core_shape(self) -> tuple[Dim, ...]:
+        """The shape inside the kernel: `shape` without the unit axes."""
+        return tuple(d for k, d in enumerate(self.shape) if k not in self.unit_axes)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result of the kernel.
+
+    Attributes:
+        name: the dictionary key, or "out", "out0", "out1" ...
+        identifier: a harmless Python identifier, unique.
+        shape: the declared shape, batch axis first; unit axes of a vector included, a 1x1 result has none.
+        unit_axes: positions in `shape` that the graph's output node is without.
+        dtype: dtype of the result.
+    """
+
+    name: str
+    identifier: str
+    shape: tuple[Dim, ...]
+    unit_axes: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """A translated user program.
+
+    Attributes:
+        graph: inputs in calling order (one per argument), outputs in order, labelled intermediates.
+        arguments, outputs: records parallel to `graph.inputs` and `graph.outputs`.
+        container: how results are handed back: one value, a tuple, a list, or a dict by name.
+        wrt: names of the arguments to differentiate for, in argument order.
+        sizes: identifier of each size symbol -> the user's own text for it.
+        symbols: identifier of each size symbol -> the SymPy object that stands for it in reports.
+    """
+
+    graph: Graph
+    arguments: tuple[Argument, ...]
+    outputs: tuple[Output, ...]
+    container: Literal["single", "tuple", "list", "dict"]
+    wrt: tuple[str, ...]
+    sizes: Mapping[str, str]
+    symbols: Mapping[str, Any]

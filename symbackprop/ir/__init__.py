@@ -1,0 +1,1 @@
+"""Floor 1: what a program is. Nodes, kinds, types, traversal, verification, printing."""

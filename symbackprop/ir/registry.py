@@ -1,0 +1,155 @@
+"""Declarations of primitives: one record per primitive with all its facets, and the tables that hold them.
+
+`ops/` fills the tables; later stages read facets and never name a primitive.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symbackprop.errors import ShapeError, message
+from symbackprop.ir.node import PRIMITIVES, Const, Elementwise, Node, Reduction
+from symbackprop.ir.types import TensorType
+
+__all__ = ["ELEMENTWISE", "REDUCTIONS", "Domain", "Primitive", "ReductionPrimitive", "Trait", "elementwise"]
+
+Rule = Callable[..., tuple["Node | None", ...]]
+
+ELEMENTWISE: dict[str, Primitive] = PRIMITIVES
+REDUCTIONS: dict[str, ReductionPrimitive] = {}
+
+
+class Trait(enum.Flag):
+    """Algebraic facts that generic passes use."""
+
+    NONE = 0
+    COMMUTATIVE = enum.auto()
+    ODD = enum.auto()
+    EVEN = enum.auto()
+    #: Costs a call into libm rather than an instruction or two.
+    TRANSCENDENTAL = enum.auto()
+    #: Piecewise constant: every partial is zero wherever it exists.
+    FLAT = enum.auto()
+    #: Linear in every argument by itself with value 0 at 0: `ct * partial` may be moved through it.
+    LINEAR = enum.auto()
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The interval of arguments on which a primitive is real, and where tests sample it."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """An elementwise primitive with all its facets.
+
+    Attributes:
+        name: identifies it in listings and node keys.
+        arity: number of operands; None means any number from two up, evaluated as a left fold of `emit`.
+        params: number of static integer parameters (`Elementwise.attr`).
+        rule: (out, *args, *attr) -> one partial derivative per operand, None where there is none (integer or
+            boolean operands, flat functions).
+        numpy: evaluates it on arrays (the oracle).
+        emit: a Python expression in x, y, z (operands), n (parameter) that numba compiles.
+        sympy: builds the SymPy expression it stands for, from real symbols; tests differentiate it at 50 digits.
+        helpers: scalar Python functions the expression calls; their source goes into the generated module.
+        traits, domain: see the classes; `domain` is one per operand.
+        dtype: dtype of the result, None for that of the last operand.
+        flops: arithmetic operations and function calls per entry.
+    """
+
+    name: str
+    arity: int | None
+    rule: Rule
+    numpy: Callable[..., Any]
+    emit: str
+    sympy: Callable[..., Any] | None
+    params: int = 0
+    helpers: tuple[Callable[..., Any], ...] = ()
+    traits: Trait = Trait.NONE
+    domain: tuple[Domain, ...] = ()
+    dtype: str | None = None
+    flops: int = 1
+
+    def __call__(self, *args: Node | float, attr: tuple[int, ...] = ()) -> Node:
+        """Return the node of this primitive on `args`; numbers become constants of the operands' shape.
+
+        Raises:
+            ShapeError: wrong operand count, or operands of different shapes.
+        """
+        template = next((a for a in reversed(args) if isinstance(a, Node) and a.type.is_real), None)
+        template = template or next(a for a in args if isinstance(a, Node))
+        return Elementwise(self, [a if isinstance(a, Node) else Const(a, template.type) for a in args], attr)
+
+    def partials(self, out: Node) -> tuple[Node | None, ...]:
+        """Return d out / d arg for every operand of `out`, None where it is zero by nature."""
+        assert isinstance(out, Elementwise)
+        return self.rule(out, *out.args, *out.attr)
+
+    def result_type(self, args: Sequence[Node]) -> TensorType:
+        """Return the type of the result; check operands.
+
+        Raises:
+            ShapeError: wrong operand count, or operands of different shapes.
+        """
+        if (self.arity is None and len(args) < 2) or (self.arity is not None and len(args) != self.arity):
+            raise ShapeError(message(f"{self.name} has the wrong operand count", expected=self.arity, found=len(args)))
+        shape = args[-1].shape
+        if any(a.shape != shape for a in args):
+            found = ", ".join(str(a.type) for a in args)
+            raise ShapeError(message(f"{self.name} needs operands of one shape", found=found))
+        return TensorType(shape, self.dtype or args[-1].dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class ReductionPrimitive:
+    """A non-linear reduction over axes.
+
+    Attributes:
+        name: identifies it.
+        rule: (out, arg, spread) -> the partial d out / d arg with the shape of arg; `spread` repeats a node of the
+            result's shape along the reduced axes.
+        numpy: (array, axes) -> array, the oracle.
+        combine: elementwise primitive that folds two values, None when `expand` must be used.
+        initial: the fold's neutral element.
+        expand: (arg, axes, spread) -> an equal graph in simpler nodes, for primitives without a direct loop.
+    """
+
+    name: str
+    rule: Callable[[Node, Node, Callable[[Node], Node]], Node]
+    numpy: Callable[[Any, tuple[int, ...]], Any]
+    combine: Primitive | None = None
+    initial: float = 0.0
+    expand: Callable[[Node, tuple[int, ...], Callable[[Node], Node]], Node] | None = None
+
+    def __call__(self, arg: Node, axes: Sequence[int]) -> Node:
+        """Return the reduction of `arg` over `axes`."""
+        return Reduction(self, arg, axes)
+
+
+def elementwise(**facets: Any) -> Callable[[Rule], Primitive]:
+    """Return a decorator that declares the primitive named after the rule it decorates.
+
+    The decorated function is the rule: `(out, x, y, ...) -> partials`. `arity` is read off its signature unless given.
+    Facets are the fields of `Primitive`.
+    """
+
+    def declare(rule: Rule) -> Primitive:
+        params = facets.get("params", 0)
+        n_operands = len(inspect.signature(rule).parameters) - 1 - params
+        options = {"arity": n_operands, "sympy": None, **facets}
+        primitive = Primitive(name=rule.__name__.rstrip("_"), rule=rule, **options)
+        if primitive.name in ELEMENTWISE:
+            raise ValueError(f"primitive {primitive.name!r} is declared twice")
+        ELEMENTWISE[primitive.name] = primitive
+        return primitive
+
+    return declare

@@ -1,0 +1,97 @@
+"""Index positions: which nodes only re-index another, and where a loop reads what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from symbackprop.ir.node import Broadcast, Const, Contraction, Gather, Input, Node, Reduction, Size
+
+__all__ = ["Positions", "domain_of", "is_access", "is_leaf", "operand_positions", "reads"]
+
+#: For each axis of a value, the loop axis that addresses it, or None for any other index expression.
+Positions = tuple[int | None, ...]
+
+
+def is_leaf(node: Node) -> bool:
+    """Whether the node needs no computation: an argument, a constant, a size."""
+    return isinstance(node, Input | Const | Size)
+
+
+def is_access(node: Node) -> bool:
+    """Whether the node only re-indexes its operand, so that a loop can read through it without storing it."""
+    return isinstance(node, Broadcast | Gather) or (isinstance(node, Contraction) and node.spec.is_permutation)
+
+
+def domain_of(node: Node) -> tuple[tuple[int, ...], ...]:
+    """Return, for each operand, the loop axis of each of its axes; the result's axes come first where they can.
+
+    An elementwise node's loop runs over its own axes. A contraction's and a reduction's loop runs over the axes of its
+    widest operand in that operand's order, then the remaining labels, so that memory is walked in order.
+    """
+    match node:
+        case Contraction():
+            order = loop_labels(node)
+            return tuple(tuple(order.index(label) for label in labels) for labels in node.spec.ins)
+        case Reduction():
+            return (tuple(range(node.args[0].rank)),)
+        case _:
+            return tuple(tuple(range(node.rank)) for _ in node.args)
+
+
+def loop_labels(node: Contraction) -> tuple[int, ...]:
+    """Return the labels of a contraction in loop order.
+
+    A contraction that sums nothing is walked in the order of its result. One that sums walks its widest operand.
+    """
+    labels = tuple(dict.fromkeys(label for part in node.spec.ins for label in part))
+    if not node.spec.summed:
+        return node.spec.out
+    widest = max(node.spec.ins, key=lambda part: len(set(part)))
+    return tuple(dict.fromkeys((*widest, *labels)))
+
+
+def result_positions(node: Node) -> tuple[int, ...]:
+    """Return the loop axis of each axis of the node's result."""
+    match node:
+        case Contraction():
+            order = loop_labels(node)
+            return tuple(order.index(label) for label in node.spec.out)
+        case Reduction():
+            return node.kept
+        case _:
+            return tuple(range(node.rank))
+
+
+def operand_positions(node: Node, positions: Sequence[int | None]) -> list[tuple[Node, Positions]]:
+    """Return (operand, positions) for an access node that is itself read at `positions`."""
+    match node:
+        case Broadcast():
+            return [(node.args[0], tuple(positions[a] for a in node.axes))]
+        case Gather():
+            source: Positions = tuple(
+                positions[m.axes[0]] if m.index is None and m.axes and m.stride == 1 and not m.offset.terms else None
+                for m in node.spec
+            )
+            out = [(node.args[0], source)]
+            used = [(m.index, m.axes) for m in node.spec if m.index is not None]
+            return out + [(node.args[1 + k], tuple(positions[a] for a in axes)) for k, axes in used]
+        case Contraction():
+            where = dict(zip(node.spec.out, positions, strict=True))
+            return [(node.args[0], tuple(where[label] for label in node.spec.ins[0]))]
+        case _:
+            raise TypeError(f"{node.kind} is not an access")
+
+
+def reads(node: Node, stored: set[Node]) -> Iterator[tuple[Node, Positions]]:
+    """Yield (source, positions) for every value the loop of `node` reads, looking through unstored access nodes."""
+    stack: list[tuple[Node, Positions]] = [
+        (arg, tuple(where)) for arg, where in zip(node.args, domain_of(node), strict=True)
+    ]
+    if is_access(node):
+        stack = operand_positions(node, tuple(range(node.rank)))
+    while stack:
+        source, where = stack.pop()
+        if is_access(source) and source not in stored:
+            stack.extend(operand_positions(source, where))
+        else:
+            yield source, where

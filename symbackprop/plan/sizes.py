@@ -1,0 +1,66 @@
+"""How sizes are read off the arguments and checked against each other: an ordered list of bindings and checks.
+
+Both the generated module and the Python layer follow this list, so they agree about what fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from symbackprop.ir.dims import Dim
+from symbackprop.ir.node import Input
+
+__all__ = ["Bind", "Check", "read_sizes"]
+
+
+@dataclass(frozen=True)
+class Bind:
+    """Size symbol `symbol` is read from axis `axis` of argument `argument`: extent = factor * symbol + rest."""
+
+    symbol: str
+    argument: int
+    axis: int
+    factor: int
+    rest: Dim
+
+
+@dataclass(frozen=True)
+class Check:
+    """Axis `axis` of argument `argument` must have the size `dim`, all of whose symbols are bound by then."""
+
+    argument: int
+    axis: int
+    dim: Dim
+
+
+def read_sizes(inputs: Sequence[Input]) -> tuple[list[Bind | Check], list[str]]:
+    """Return the bindings and checks for `inputs`, and the symbols that no argument determines.
+
+    A symbol is bound by the first axis that is just this symbol, else by the first axis that is linear in it and in
+    nothing unknown. Every axis that binds nothing is checked.
+    """
+    pending = [(k, axis, dim) for k, node in enumerate(inputs) for axis, dim in enumerate(node.shape)]
+    known: set[str] = set()
+    actions: list[Bind | Check] = []
+    for k, axis, dim in pending:
+        if len(dim.symbols) == 1 and dim == Dim.of(dim.symbols[0]) and dim.symbols[0] not in known:
+            known.add(dim.symbols[0])
+            actions.append(Bind(dim.symbols[0], k, axis, 1, Dim.of(0)))
+    progress = True
+    while progress:
+        progress = False
+        for k, axis, dim in pending:
+            unknown = [s for s in dim.symbols if s not in known]
+            if len(unknown) != 1 or (linear := dim.linear_in(unknown[0])) is None:
+                continue
+            known.add(unknown[0])
+            actions.append(Bind(unknown[0], k, axis, *linear))
+            progress = True
+    missing: dict[str, None] = {}
+    exact = {(a.argument, a.axis) for a in actions if isinstance(a, Bind) and a.factor == 1}
+    for k, axis, dim in pending:
+        missing.update((s, None) for s in dim.symbols if s not in known)
+        if (k, axis) not in exact:
+            actions.append(Check(k, axis, dim))
+    return actions, list(missing)

@@ -1,0 +1,31 @@
+"""Bytes that a plan moves: each step reads every array it uses once and writes every array it makes once."""
+
+from __future__ import annotations
+
+from symbackprop.ir.dims import ZERO, Dim, product
+from symbackprop.ir.node import Const, Node, Size
+from symbackprop.plan.memory import made_by, read_by
+from symbackprop.plan.plan import Plan
+
+__all__ = ["traffic"]
+
+_BYTES = {"float64": 8, "float32": 4, "int64": 8, "bool": 1}
+
+
+def traffic(plan: Plan) -> Dim:
+    """Return the bytes read and written in memory by the steps of `plan`; scalars stay in registers."""
+    total = ZERO
+    for step in plan.steps:
+        made = [n for n in made_by(step) if n in plan.stored]
+        own = set(made_by(step))
+        read = dict.fromkeys(n for n in read_by(step, set(plan.stored)) if n not in own)
+        for node in (*made, *read):
+            total = total + _size(node)
+    return total
+
+
+def _size(node: Node) -> Dim:
+    """Return the bytes of an array, 0 for what is no array."""
+    if not node.rank or isinstance(node, Const | Size):
+        return ZERO
+    return product(node.shape) * _BYTES[node.dtype]

@@ -1,0 +1,173 @@
+"""The rewriting pass: one walk over the program, operands first, each node to its fixed point.
+
+What a rule builds is simplified in turn, operands included, before it stands in for the old node. Nothing recurses, and
+no node is simplified twice: cost is proportional to the nodes of the program plus the nodes that rules build.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, MutableMapping, Sequence
+
+from symbackprop.errors import SymbackpropError
+from symbackprop.ir.graph import Graph, rebuild
+from symbackprop.ir.node import Elementwise, Node, Reduction
+from symbackprop.ops.layout import spread
+from symbackprop.options import Warrant
+from symbackprop.rewrite.pattern import Head, Scope, head, heads_fit
+from symbackprop.rewrite.rule import Rule
+from symbackprop.rewrite.rules import RULES
+
+__all__ = ["expand_reductions", "simplify"]
+
+Log = MutableMapping[str, int]
+
+
+def simplify(
+    graph: Graph, rules: Iterable[Rule] = RULES, warrant: Warrant = Warrant.REAL, log: Log | None = None
+) -> Graph:
+    """Return a graph with the same inputs, output types and labels, simplified by `rules`.
+
+    Args:
+        graph: the program; labelled nodes stay available under their labels.
+        rules: tried in this order at every node.
+        warrant: rules that assume more than this are left out.
+        log: counts of applied rules by name are added to it.
+
+    Raises:
+        SymbackpropError: the rules do not come to an end.
+    """
+    run = _Run([rule for rule in rules if rule.warrant <= warrant], graph)
+    result = graph.replace(run.simplified(graph.roots))
+    for before, after in zip(graph.roots, result.roots, strict=True):
+        assert before.type == after.type, f"{before!r} became {after!r}"
+    if log is not None:
+        for name, count in run.fired.items():
+            log[name] = log.get(name, 0) + count
+    return result
+
+
+def expand_reductions(graph: Graph) -> Graph:
+    """Return the graph with every reduction that has no direct loop (log-sum-exp) written out in simpler nodes.
+
+    Runs last, after differentiation and the rules that look for these reductions.
+    """
+
+    def visit(node: Node) -> Node:
+        if not isinstance(node, Reduction) or node.op.expand is None:
+            return node
+        arg = node.args[0]
+        return node.op.expand(arg, node.axes, lambda small: spread(small, arg.shape, node.kept))
+
+    return graph.replace(rebuild(graph.roots, visit))
+
+
+class _Index:
+    """The rules by what they look for; candidate lists are worked out once per (primitive, heads of operands)."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.entries = [(rule, p) for rule in rules for p in (rule.patterns() or (None,))]
+        self.known: dict[tuple[type[Node], str, tuple[Head, ...]], list[tuple[Rule, Node | None]]] = {}
+
+    def candidates(self, node: Node) -> list[tuple[Rule, Node | None]]:
+        """Return the rules that may apply to `node`, in order, with the operand order to match."""
+        name, heads = "", tuple[Head, ...]()
+        if isinstance(node, Elementwise):
+            name, heads = node.op.name, tuple(map(head, node.args))
+        key = (type(node), name, heads)
+        if key not in self.known:
+            self.known[key] = [(rule, p) for rule, p in self.entries if self._fits(rule, p, node, heads)]
+        return self.known[key]
+
+    @staticmethod
+    def _fits(rule: Rule, pattern: Node | None, node: Node, heads: tuple[Head, ...]) -> bool:
+        if pattern is None:
+            return isinstance(rule.lhs, type) and isinstance(node, rule.lhs)
+        if not isinstance(node, Elementwise) or not isinstance(pattern, Elementwise):
+            return False
+        return pattern.op is node.op and heads_fit(pattern, heads)
+
+
+class _Run:
+    """One pass: what each node became, how often each is used, and which rules fired."""
+
+    def __init__(self, rules: Sequence[Rule], graph: Graph) -> None:
+        self.index = _Index(rules)
+        self.done: dict[Node, Node] = {}
+        self.fired: Counter[str] = Counter()
+        self.uses: dict[Node, int] = {}
+        self.order = graph.nodes()
+        for user in self.order:
+            for arg in user.args:
+                self.uses[arg] = self.uses.get(arg, 0) + 1
+        for root in graph.roots:
+            self.uses[root] = self.uses.get(root, 0) + 1
+        self.limit = 100 * len(self.order) + 10_000
+        self.scope = Scope(self.n_uses)
+
+    def n_uses(self, node: Node) -> int:
+        """Return how many operands, outputs and labels refer to `node`; a node that a rule has just built counts 1."""
+        return self.uses.get(node, 1)
+
+    def simplified(self, roots: Sequence[Node]) -> dict[Node, Node]:
+        """Return root -> simplified root."""
+        for node in self.order:
+            if node not in self.done:
+                self._settle(node)
+        return {root: self.done[root] for root in roots}
+
+    def _settle(self, root: Node) -> None:
+        """Bring `root` to its fixed point.
+
+        A node on the stack first waits for its operands, then is offered to the rules; what it becomes is its `form`,
+        which is put on top and settled in turn. A node met again while its form is not settled depends on itself.
+        """
+        done = self.done
+        stack = [root]
+        form: dict[Node, Node] = {}
+        while stack:
+            node = stack[-1]
+            if node in done:
+                stack.pop()
+                continue
+            target = form.get(node)
+            if target is not None:
+                if target not in done:
+                    raise SymbackpropError(f"rewrite rules go in a circle at {node!r}: {dict(self.fired)}")
+                self._finish(node, done[target])
+                stack.pop()
+                continue
+            waiting = [a for a in node.args if a not in done]
+            if waiting:
+                stack.extend(reversed(waiting))
+                continue
+            operands = [done[a] for a in node.args]
+            target = node.with_args(operands)
+            if target is node:
+                target = self._rewrite(node)
+            target = done.get(target, target)
+            if target is node:
+                self._finish(node, node)
+                stack.pop()
+                continue
+            self.uses[target] = self.uses.get(target, 0) + self.uses.get(node, 0)
+            form[node] = target
+            if target not in done:
+                stack.append(target)
+
+    def _finish(self, node: Node, result: Node) -> None:
+        self.done[node] = result
+        self.done.setdefault(result, result)
+
+    def _rewrite(self, node: Node) -> Node:
+        """Return what the first applicable rule makes of `node`, or `node`."""
+        for rule, pattern in self.index.candidates(node):
+            result = rule.apply(pattern, node, self.scope)
+            if result is not None and result is not node:
+                assert result.type == node.type, f"rule {rule.name!r}: {node!r} became {result!r}"
+                self.fired[rule.name] += 1
+                self.limit -= 1
+                if self.limit < 0:
+                    raise SymbackpropError(f"rewrite rules do not come to an end: {self.fired.most_common(5)}")
+                return result
+        return node

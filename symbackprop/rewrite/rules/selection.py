@@ -1,0 +1,76 @@
+"""Selections and masks. A branch that is not taken contributes a strong zero: 0, whatever it is multiplied by.
+
+The derivative of a selection is a selection between the cotangent and 0. Multiplying that 0 by a local gradient that is
+infinite or NaN, because its argument lies outside the domain the branch was guarding, would poison the sum. So the
+products go inside the selection. The same holds for the losers of a maximum (`gate`, `share`).
+"""
+
+from __future__ import annotations
+
+from symbackprop.ir.node import Node
+from symbackprop.ops.arithmetic import exceeds, gate, share, winner
+from symbackprop.ops.logic import and_, not_, or_, select
+from symbackprop.options import Warrant
+from symbackprop.rewrite.pattern import Match, const, number, var
+from symbackprop.rewrite.rule import Rule
+
+__all__ = ["RULES"]
+
+EXACT, FINITE, REAL = Warrant.EXACT, Warrant.FINITE, Warrant.REAL
+
+c, d = var("?c"), var("?d")
+x, y, z, w = var("?x"), var("?y"), var("?z"), var("?w")
+ZERO = const(0.0)
+
+STRONG = "0 times inf or nan is nan: the zero of a branch not taken is strong; the sign of zero"
+
+
+def chosen(m: Match) -> Node:
+    """Return the operand that a constant condition selects."""
+    return m["x"] if m.value("c") else m["y"]
+
+
+RULES = (
+    Rule("select-const", select(number("c"), x, y), chosen, EXACT),
+    Rule("select-same", select(c, x, x), x, EXACT),
+    Rule("select-not", select(not_(c), x, y), select(c, y, x), EXACT),
+    Rule("select-select-then", select(c, select(c, x, y), z), select(c, x, z), EXACT),
+    Rule("select-select-else", select(c, x, select(c, y, z)), select(c, x, z), EXACT),
+    Rule("not-not", not_(not_(c)), c, EXACT),
+    Rule("and-true", and_(c, const(True)), c, EXACT),
+    Rule("and-same", and_(c, c), c, EXACT),
+    Rule("or-false", or_(c, const(False)), c, EXACT),
+    Rule("or-same", or_(c, c), c, EXACT),
+    Rule("neg-select-else-0", -select(c, x, ZERO), select(c, -x, ZERO), FINITE, why="the sign of zero"),
+    Rule("neg-select-then-0", -select(c, ZERO, x), select(c, ZERO, -x), FINITE, why="the sign of zero"),
+    Rule("mul-select-else-0", select(c, x, ZERO) * y, select(c, x * y, ZERO), FINITE, why=STRONG),
+    Rule("mul-select-then-0", select(c, ZERO, x) * y, select(c, ZERO, x * y), FINITE, why=STRONG),
+    Rule("div-select-else-0", select(c, x, ZERO) / y, select(c, x / y, ZERO), FINITE, why=STRONG),
+    Rule("div-select-then-0", select(c, ZERO, x) / y, select(c, ZERO, x / y), FINITE, why=STRONG),
+    Rule(
+        "add-select-else-0",
+        select(c, x, ZERO) + select(c, y, ZERO),
+        select(c, x + y, ZERO),
+        EXACT,
+    ),
+    Rule(
+        "add-select-then-0",
+        select(c, ZERO, x) + select(c, ZERO, y),
+        select(c, ZERO, x + y),
+        EXACT,
+    ),
+    Rule(
+        "add-select-both",
+        select(c, x, ZERO) + select(c, ZERO, y),
+        select(c, x, y),
+        FINITE,
+        why="-0.0 + 0.0 is +0.0",
+    ),
+    Rule("mul-exceeds", exceeds(x, y) * z, gate(x, y, z), FINITE, why=STRONG),
+    Rule("mul-winner", winner(x, y) * z, share(x, y, z), FINITE, why=STRONG),
+    Rule("mul-gate", gate(x, y, z) * w, gate(x, y, z * w), FINITE, why=STRONG),
+    Rule("mul-share", share(x, y, z) * w, share(x, y, z * w), REAL, why=STRONG + "; a half underflows elsewhere"),
+    Rule("div-gate", gate(x, y, z) / w, gate(x, y, z / w), FINITE, why=STRONG),
+    Rule("neg-gate", -gate(x, y, z), gate(x, y, -z), FINITE, why="the sign of zero"),
+    Rule("neg-share", -share(x, y, z), share(x, y, -z), FINITE, why="the sign of zero"),
+)

@@ -1,0 +1,222 @@
+"""Arguments at call time: bound to names, converted, and refused by name when they do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symbackprop.errors import InputError, message
+from symbackprop.frontend.program import Argument
+from symbackprop.ir.node import Input
+from symbackprop.plan.plan import IndexCheck, RangeCheck
+from symbackprop.plan.sizes import Bind, Check
+
+__all__ = ["Arguments", "Signature"]
+
+_REAL_KINDS = "fiub"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Converted arguments of one call.
+
+    Attributes:
+        values: one per argument: a number, or a C-contiguous array without unit axes.
+        shapes: the shape each array had when it was passed; () for numbers.
+        sizes: the value of each size symbol.
+    """
+
+    values: tuple[Any, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    sizes: Mapping[str, int]
+
+
+class Signature:
+    """The arguments a kernel takes, and what they must satisfy.
+
+    Shapes are checked once per combination of shapes; later calls with the same shapes only look it up.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[Argument],
+        actions: Sequence[Bind | Check],
+        index_checks: Sequence[IndexCheck],
+        range_checks: Sequence[RangeCheck],
+        size_names: Mapping[str, str],
+    ) -> None:
+        self.arguments = tuple(arguments)
+        self._position = {a.name: k for k, a in enumerate(arguments)}
+        self._position.update({a.identifier: k for k, a in enumerate(arguments) if a.identifier not in self._position})
+        self._actions = tuple(actions)
+        self._index_checks = tuple(index_checks)
+        self._range_checks = tuple(range_checks)
+        self._size_names = dict(size_names)
+        self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+        """Return the arguments of a call, converted.
+
+        Raises:
+            InputError: missing, extra or misnamed arguments; a wrong dtype, rank or shape.
+        """
+        ordered = self._order(args, kwargs) if kwargs or len(args) != len(self.arguments) else args
+        values, shapes = [], []
+        for argument, value in zip(self.arguments, ordered, strict=True):
+            converted, shape = _convert(argument, value)
+            values.append(converted)
+            shapes.append(shape)
+        cores = tuple(v.shape if isinstance(v, np.ndarray) else () for v in values)
+        sizes = self._sizes.get(cores)
+        if sizes is None:
+            sizes = self._sizes[cores] = self._read_sizes(cores)
+        return Arguments(tuple(values), tuple(shapes), sizes)
+
+    def refuse_indices(self, arguments: Arguments) -> InputError | None:
+        """Return the error for the first integer argument with an entry outside its axis, if there is one."""
+        for check in self._index_checks:
+            if not isinstance(check.index, Input):
+                continue
+            k = self._position[check.index.name]
+            offset, size = check.offset.evaluate(arguments.sizes), check.size.evaluate(arguments.sizes)
+            entries = np.atleast_1d(np.asarray(arguments.values[k])) + offset
+            bad = entries[(entries < 0) | (entries >= size)]
+            if bad.size:
+                return InputError(
+                    message(
+                        f"{self.arguments[k].name}: index out of range",
+                        expected=f"0 ... {size - 1}",
+                        found=int(bad.flat[0]) - offset,
+                    )
+                )
+        return None
+
+    def _order(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """Return positional and keyword arguments in calling order."""
+        names = ", ".join(a.name for a in self.arguments)
+        if len(args) > len(self.arguments):
+            raise InputError(
+                message("too many arguments", expected=f"{len(self.arguments)} ({names})", found=len(args))
+            )
+        given: dict[int, Any] = dict(enumerate(args))
+        for key, value in kwargs.items():
+            k = self._position.get(key)
+            if k is None:
+                raise InputError(message(f"{key}: no such argument", expected=names, found=key))
+            if k in given:
+                raise InputError(message(f"{key}: given twice", expected="once", found="by position and by name"))
+            given[k] = value
+        missing = [a.name for k, a in enumerate(self.arguments) if k not in given]
+        if missing:
+            raise InputError(
+                message(f"missing argument{'s'[: len(missing) > 1]}: {', '.join(missing)}", expected=names)
+            )
+        return [given[k] for k in range(len(self.arguments))]
+
+    def _read_sizes(self, shapes: tuple[tuple[int, ...], ...]) -> Mapping[str, int]:
+        """Return the size symbols' values for these shapes.
+
+        Raises:
+            InputError: two arguments disagree about a size, or an index range does not fit.
+        """
+        sizes: dict[str, int] = {}
+        source: dict[str, str] = {}
+        for action in self._actions:
+            argument = self.arguments[action.argument]
+            extent = shapes[action.argument][action.axis]
+            if isinstance(action, Bind):
+                sizes[action.symbol] = (extent - action.rest.evaluate(sizes)) // action.factor
+                source[action.symbol] = argument.name
+                continue
+            expected = action.dim.evaluate(sizes)
+            if extent != expected:
+                raise InputError(self._shape_message(argument, shapes[action.argument], sizes, source))
+        for symbol, size in sizes.items():
+            if size < 0:
+                text = self._size_names.get(symbol, symbol)
+                raise InputError(message(f"size {text} comes out negative", expected="0 or more", found=size))
+        for ranges in self._range_checks:
+            first, last = ranges.first.evaluate(sizes), ranges.last.evaluate(sizes)
+            extent = ranges.size.evaluate(sizes)
+            if ranges.count.evaluate(sizes) > 0 and (first < 0 or last >= extent):
+                name = ranges.source.name if isinstance(ranges.source, Input) else "an indexed value"
+                raise InputError(
+                    message(
+                        f"{name}: an index runs outside axis {ranges.axis}",
+                        expected=f"0 ... {extent - 1}",
+                        found=f"{first} ... {last}",
+                    )
+                )
+        return sizes
+
+    def _shape_message(
+        self, argument: Argument, shape: tuple[int, ...], sizes: Mapping[str, int], source: Mapping[str, str]
+    ) -> str:
+        core = argument.core_shape
+        symbols = dict.fromkeys(s for d in core for s in d.symbols if s in sizes)
+        known = ", ".join(f"{self._size_names.get(s, s)} = {sizes[s]} from {source[s]}" for s in symbols)
+        expected = _tuple(str(d) for d in core) + (f" with {known}" if known else "")
+        return message(f"{argument.name}: wrong shape", expected=expected, found=shape)
+
+
+def _convert(argument: Argument, value: Any) -> tuple[Any, tuple[int, ...]]:
+    """Return a value as the kernel takes it, and the shape it was passed in.
+
+    Raises:
+        InputError: a wrong dtype or rank.
+    """
+    if not argument.shape:
+        if type(value) is float and argument.dtype == "float64":
+            return value, ()
+        return _number(argument, value), ()
+    array = _array(argument, value)
+    shape = array.shape
+    full, core = argument.shape, argument.core_shape
+    if argument.unit_axes:
+        if array.ndim == len(full) and all(shape[k] == 1 for k in argument.unit_axes):
+            array = array.reshape([s for k, s in enumerate(shape) if k not in argument.unit_axes])
+        elif array.ndim != len(core):
+            either = f"{_tuple(map(str, core))} or {_tuple(map(str, full))}"
+            raise InputError(message(f"{argument.name}: wrong shape", expected=either, found=shape))
+        if not core:
+            return _number(argument, array[()]), shape
+    elif array.ndim != len(core):
+        expected = f"{len(core)} axes {_tuple(map(str, core))}"
+        raise InputError(message(f"{argument.name}: wrong rank", expected=expected, found=f"shape {shape}"))
+    return array, shape
+
+
+def _array(argument: Argument, value: Any) -> npt.NDArray[Any]:
+    """Return the value as a C-contiguous array of the argument's dtype; the caller's own array if it is one."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.empty(0, dtype=object)
+    kinds = "iu" if argument.dtype == "int64" else _REAL_KINDS
+    if array.dtype.kind not in kinds and not (array.size == 0 and array.dtype.kind == "f"):
+        wanted = "integers" if argument.dtype == "int64" else "real numbers"
+        raise InputError(message(f"{argument.name}: wrong dtype", expected=wanted, found=_dtype_text(value, array)))
+    return np.asarray(array, dtype=argument.dtype, order="C")
+
+
+def _number(argument: Argument, value: Any) -> Any:
+    """Return a scalar argument as a number of its dtype."""
+    array = _array(argument, value)
+    if array.ndim:
+        raise InputError(message(f"{argument.name}: wrong shape", expected="a number", found=f"shape {array.shape}"))
+    if argument.dtype == "float32":
+        return array[()]
+    return array.item()
+
+
+def _dtype_text(value: Any, array: npt.NDArray[Any]) -> str:
+    return f"{type(value).__name__} of {array.dtype}" if isinstance(value, np.ndarray | list | tuple) else repr(value)
+
+
+def _tuple(parts: Any) -> str:
+    items = list(parts)
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

@@ -1,0 +1,250 @@
+"""The compiled kernel as a Python object."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symbackprop.codegen.module import ModulePlan, emit_module
+from symbackprop.errors import InputError, message
+from symbackprop.frontend.program import Argument, Output
+from symbackprop.runtime.arguments import Arguments, Signature
+from symbackprop.runtime.load import load_module
+
+__all__ = ["Kernel", "Record", "Residuals"]
+
+#: Workspaces kept per thread and kernel; one per combination of sizes.
+KEPT_WORKSPACES = 8
+
+
+@dataclass(frozen=True)
+class Record:
+    """One input or output of a kernel: its name, its symbolic shape (SymPy), its dtype."""
+
+    name: str
+    shape: tuple[Any, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What one forward pass left for the backward pass. Inputs are held by reference: do not change them in between."""
+
+    arrays: tuple[Any, ...]
+    arguments: Arguments
+
+
+class Kernel:
+    """A compiled forward pass with its backward pass.
+
+    Calling it returns the value. Arguments go by position, in the order of `inputs`, or by name. Numbers may be Python
+    or NumPy numbers, arrays anything `np.asarray` takes; they are converted to the kernel's dtype and never changed.
+    Results are new arrays that belong to the caller. A kernel may be called from several threads at once.
+    """
+
+    def __init__(self, plan: ModulePlan, inputs: Sequence[Record], outputs: Sequence[Record], cost: Any) -> None:
+        self.name = plan.name
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.source = emit_module(plan)
+        self._program = plan.program
+        self._plans = plan.plans
+        self._cost = cost
+        self._signature = Signature(
+            plan.program.arguments, plan.size_actions, plan.index_checks, plan.range_checks, plan.program.sizes
+        )
+        self._wrt = tuple((k, a) for k, a in enumerate(plan.program.arguments) if a.name in plan.program.wrt)
+        self._module = load_module(self.source, "".join(c if c.isalnum() else "_" for c in plan.name))
+        self._local = threading.local()
+        self._vectors = tuple(k for k, a in enumerate(plan.program.arguments) if a.unit_axes and a.core_shape)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the value: a number, an array, or the container of these that was compiled.
+
+        Raises:
+            InputError: arguments that do not fit.
+        """
+        arguments = self._signature.bind(args, kwargs)
+        return self._values(self._run("value", arguments), arguments)
+
+    def fprop(self, *args: Any, **kwargs: Any) -> tuple[Any, Residuals]:
+        """Return (value, residuals): the forward pass, keeping what `bprop` needs.
+
+        Raises:
+            InputError: arguments that do not fit.
+        """
+        self._need_gradients()
+        arguments = self._signature.bind(args, kwargs)
+        value, residuals = self._run("fprop", arguments)
+        return self._values(value, arguments), Residuals(residuals, arguments)
+
+    def bprop(self, residuals: Residuals, upstream: Any = 1.0) -> dict[str, Any]:
+        """Return the gradients, input name -> array of the input's shape: the backward pass.
+
+        Args:
+            residuals: from `fprop` of this kernel.
+            upstream: the gradient arriving at the value, of its shape; a number is repeated to that shape. For several
+                outputs a container like the value's, or one number for all.
+
+        Raises:
+            InputError: an upstream of the wrong shape.
+        """
+        self._need_gradients()
+        if not isinstance(residuals, Residuals):
+            raise InputError(message("residuals: wrong type", expected="what fprop returned", found=type(residuals)))
+        arguments = residuals.arguments
+        parts = self._upstream(upstream, arguments)
+        given = parts[0] if len(parts) == 1 else tuple(parts)
+        work = self._workspace("bprop", arguments)
+        grads = self._module.bprop(residuals.arrays, given, *work)
+        return self._gradients(grads, arguments)
+
+    def value_and_grad(self, *args: Any, upstream: Any = None, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Return (value, gradients) from one fused kernel; gradients are input name -> array of the input's shape.
+
+        Args:
+            *args: the inputs, by position.
+            upstream: the gradient arriving at the value; ones when omitted, so that the gradient of a non-scalar value
+                is that of its sum.
+            **kwargs: the inputs, by name.
+
+        Raises:
+            InputError: arguments that do not fit.
+        """
+        if upstream is not None:
+            value, residuals = self.fprop(*args, **kwargs)
+            return value, self.bprop(residuals, upstream)
+        self._need_gradients()
+        arguments = self._signature.bind(args, kwargs)
+        value, grads = self._run("value_and_grad", arguments)
+        return self._values(value, arguments), self._gradients(grads, arguments)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the generated module to `path` and return it.
+
+        The module needs NumPy and numba (with SciPy for matrix products) and neither SymPy nor this package; run as a
+        script it checks its gradients numerically. An existing file is replaced at once or not at all.
+        """
+        target = Path(path)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(self.source, encoding="utf-8")
+        partial.replace(target)
+        return target
+
+    def cost(self) -> Any:
+        """Return the cost certificate; see `symbackprop.pipeline.Certificate`."""
+        return self._cost
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{r.name}{list(r.shape) or ''}" for r in self.inputs)
+        outputs = ", ".join(f"{r.name}{list(r.shape) or ''}" for r in self.outputs)
+        return f"<kernel {self.name}: ({inputs}) -> ({outputs}), {self._program.outputs[0].dtype}>"
+
+    # -- one call ---------------------------------------------------------------------------------------------------
+
+    def _need_gradients(self) -> None:
+        if not self._wrt:
+            raise InputError(message("this kernel has no gradients", hint="give wrt= to compile"))
+
+    def _run(self, function: str, arguments: Arguments) -> Any:
+        work = self._workspace(function, arguments)
+        try:
+            return getattr(self._module, function)(*arguments.values, *work)
+        except IndexError:
+            error = self._signature.refuse_indices(arguments)
+            if error is None:
+                raise
+            raise error from None
+
+    def _workspace(self, function: str, arguments: Arguments) -> tuple[Any, ...]:
+        """Return the extra argument of a function that needs scratch memory: this thread's own arrays for these sizes."""
+        slots = self._plans[function].workspace.slots
+        if not slots:
+            return ()
+        cache: dict[Any, tuple[Any, ...]] = self._local.__dict__
+        key = (function, *arguments.sizes.values())
+        work = cache.get(key)  # type: ignore[call-overload]
+        if work is None:
+            if len(cache) >= KEPT_WORKSPACES:
+                cache.clear()
+            arrays = tuple(np.empty([d.evaluate(arguments.sizes) for d in t.shape], t.dtype) for t in slots)
+            work = cache[key] = (arrays,)  # type: ignore[index]
+        return work
+
+    def _values(self, result: Any, arguments: Arguments) -> Any:
+        """Return the values as the user wrote them: shapes, dtype, container."""
+        outputs = self._program.outputs
+        parts = result if len(outputs) > 1 else (result,)
+        values = [self._value(o, v, arguments) for o, v in zip(outputs, parts, strict=True)]
+        match self._program.container:
+            case "single":
+                return values[0]
+            case "tuple":
+                return tuple(values)
+            case "list":
+                return values
+            case _:
+                return {o.name: v for o, v in zip(outputs, values, strict=True)}
+
+    def _value(self, output: Output, value: Any, arguments: Arguments) -> Any:
+        if not isinstance(value, np.ndarray):
+            return np.float32(value) if output.dtype == "float32" else value
+        if output.unit_axes and self._as_columns(arguments):
+            return value.reshape([d.evaluate(arguments.sizes) for d in output.shape])
+        return value
+
+    def _as_columns(self, arguments: Arguments) -> bool:
+        """Whether vector results are columns: as in NumPy, unless the vectors that went in were one-dimensional."""
+        vectors = self._vectors
+        return not vectors or any(
+            len(arguments.shapes[k]) == len(self._program.arguments[k].shape) for k in vectors
+        )
+
+    def _gradients(self, grads: tuple[Any, ...], arguments: Arguments) -> dict[str, Any]:
+        return {
+            a.name: self._gradient(a, g, arguments.shapes[k]) for (k, a), g in zip(self._wrt, grads, strict=True)
+        }
+
+    def _gradient(self, argument: Argument, gradient: Any, shape: tuple[int, ...]) -> Any:
+        if isinstance(gradient, np.ndarray):
+            return gradient if gradient.shape == shape else gradient.reshape(shape)
+        if shape:
+            return np.full(shape, gradient, dtype=argument.dtype)
+        return np.float32(gradient) if argument.dtype == "float32" else gradient
+
+    def _upstream(self, upstream: Any, arguments: Arguments) -> list[Any]:
+        """Return the upstream gradients of the real outputs in order, each of its output's shape."""
+        outputs = self._program.outputs
+        if self._program.container == "single" or isinstance(upstream, int | float | np.number):
+            parts = [upstream] * len(outputs)
+        elif isinstance(upstream, Mapping):
+            missing = [o.name for o in outputs if o.name not in upstream]
+            if missing or len(upstream) != len(outputs):
+                expected = ", ".join(o.name for o in outputs)
+                raise InputError(message("upstream: wrong keys", expected=expected, found=", ".join(map(str, upstream))))
+            parts = [upstream[o.name] for o in outputs]
+        else:
+            parts = list(upstream)
+            if len(parts) != len(outputs):
+                raise InputError(message("upstream: wrong length", expected=len(outputs), found=len(parts)))
+        return [self._upstream_part(o, p, arguments) for o, p in zip(outputs, parts, strict=True)]
+
+    def _upstream_part(self, output: Output, part: Any, arguments: Arguments) -> Any:
+        full = tuple(d.evaluate(arguments.sizes) for d in output.shape)
+        core = tuple(s for k, s in enumerate(full) if k not in output.unit_axes)
+        array: npt.NDArray[Any] = np.asarray(part)
+        if array.dtype.kind not in "fiub":
+            raise InputError(message("upstream: wrong dtype", expected="real numbers", found=repr(part)))
+        if array.shape not in {(), core, full}:
+            raise InputError(message(f"upstream of {output.name}: wrong shape", expected=core, found=array.shape))
+        if not core:
+            return array.astype(output.dtype).reshape(-1)[0]
+        if array.ndim:
+            array = array.reshape(core)
+        return np.ascontiguousarray(np.broadcast_to(array, core), dtype=output.dtype)
