@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -36,6 +36,7 @@ from symbackprop.plan.residuals import split_bprop
 from symbackprop.plan.sizes import read_sizes
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
+from symbackprop.rewrite.rules import RULES_LATE
 from symbackprop.runtime.kernel import Kernel, Record
 
 __all__ = ["Certificate", "compile"]
@@ -100,14 +101,13 @@ def compile(  # noqa: A001 - the verb users expect
     """
     options = Options(dtype=dtype, name=name)
     program = translate(expr, wrt=wrt, inputs=inputs, names=names, batch=batch, options=options)
-    forward = choose_paths(simplify(program.graph, warrant=options.warrant))
+    forward = _drop_unused_labels(_tidy(program.graph, options))
     upstream = _upstream_inputs(forward, program, options)
     wrt_nodes = [n for n, a in zip(forward.inputs, program.arguments, strict=True) if a.name in program.wrt]
-    grads = build_bprop(forward, wrt_nodes, upstream)
-    joint = _finish(Graph((*forward.inputs, *upstream), (*forward.outputs, *grads), forward.names), options)
-    ones = {u: Const(1.0, u.type) for u in upstream if u.type.is_real}
-    new = substitute(joint.roots, ones)
-    fused = _finish(Graph(forward.inputs, tuple(new[n] for n in joint.outputs), _renamed(joint.names, new)), options)
+    derived = _tidy(_with_gradients(forward, wrt_nodes, upstream), options)
+    joint = _lower(derived, options)
+    ones = substitute(derived.roots, {u: Const(1.0, u.type) for u in upstream})
+    fused = _lower(_tidy(replace(derived, inputs=forward.inputs).replace(ones), options), options)
     plans, residuals = _plans(joint, fused, forward, upstream, program)
     actions, _ = read_sizes(forward.inputs)
     certificate = _certify(joint, len(forward.outputs), plans, program)
@@ -126,10 +126,31 @@ def compile(  # noqa: A001 - the verb users expect
     return Kernel(module, _records(program.arguments, program), _records(program.outputs, program), certificate)
 
 
-def _finish(graph: Graph, options: Options) -> Graph:
-    """Return the graph simplified once more, products in order, reductions in terms of what loops can do."""
-    simplified = choose_paths(simplify(graph, warrant=options.warrant))
-    return simplify(expand_reductions(simplified), warrant=options.warrant)
+def _drop_unused_labels(graph: Graph) -> Graph:
+    """Return the graph without labels of values that the simplified results do not need."""
+    used = set(toposort(graph.outputs))
+    names = {label: n for label, n in graph.names.items() if n in used}
+    return Graph(graph.inputs, graph.outputs, names, {n: label for label, n in names.items()})
+
+
+def _with_gradients(forward: Graph, wrt: Sequence[Node], upstream: tuple[Input, ...]) -> Graph:
+    """Return the forward program with the gradients as further outputs; cotangents of labelled values get names too."""
+    labelled = [(f"ct_{label}", node) for label, node in forward.names.items()]
+    cotangents = build_bprop(forward, [*wrt, *(node for _, node in labelled)], upstream)
+    hints = dict(forward.hints)
+    for (hint, _), ct in zip(labelled, cotangents[len(wrt) :], strict=True):
+        hints.setdefault(ct, hint)
+    return Graph((*forward.inputs, *upstream), (*forward.outputs, *cotangents[: len(wrt)]), forward.names, hints)
+
+
+def _tidy(graph: Graph, options: Options) -> Graph:
+    """Return the graph simplified, products in order."""
+    return choose_paths(simplify(graph, warrant=options.warrant))
+
+
+def _lower(graph: Graph, options: Options) -> Graph:
+    """Return the graph with its reductions in terms of what loops can do."""
+    return simplify(expand_reductions(graph), RULES_LATE, warrant=options.warrant)
 
 
 def _upstream_inputs(forward: Graph, program: Program, options: Options) -> tuple[Input, ...]:
@@ -145,41 +166,25 @@ def _upstream_inputs(forward: Graph, program: Program, options: Options) -> tupl
     return tuple(made)
 
 
-def _renamed(names: Mapping[str, Node], new: Mapping[Node, Node]) -> dict[str, Node]:
-    return {label: new[node] for label, node in names.items()}
-
-
 def _plans(
     joint: Graph, fused: Graph, forward: Graph, upstream: tuple[Input, ...], program: Program
 ) -> tuple[dict[str, Plan], tuple[Node, ...]]:
     """Return the plan of each public function, and the residuals."""
     n = len(forward.outputs)
-    values, grads = joint.outputs[:n], joint.outputs[n:]
-    labels = {node: label for label, node in joint.names.items()}
-    value_labels = {**_labelled(values, [o.identifier for o in program.outputs]), **labels}
-    plans = {"value": make_plan(Graph(forward.inputs, values, joint.names), value_labels)}
+    values = joint.outputs[:n]
+    value_names = [o.identifier for o in program.outputs]
+    plans = {"value": make_plan(replace(joint, inputs=forward.inputs, outputs=values), value_names)}
     if not program.wrt:
         return plans, ()
     grad_names = [f"ct_{a.identifier}" for a in program.arguments if a.name in program.wrt]
-    split = split_bprop(values, grads, upstream)
-    computed = tuple(r for r in split.residuals if not isinstance(r, Input))
-    plans["fprop"] = make_plan(Graph(forward.inputs, (*values, *computed), joint.names), value_labels)
-    names_of = dict(zip(split.graph.inputs, split.residuals, strict=False))
-    kept = {new: value_labels[old] for new, old in names_of.items() if old in value_labels}
-    plans["bprop"] = make_plan(split.graph, {**_labelled(split.graph.outputs, grad_names), **kept})
-    fused_labels = _labelled(fused.outputs, [o.identifier for o in program.outputs] + grad_names)
-    fused_labels.update({node: label for label, node in fused.names.items()})
-    plans["value_and_grad"] = make_plan(fused, fused_labels)
+    split = split_bprop(joint, n, upstream)
+    computed = [(r, i.name) for r, i in zip(split.residuals, split.graph.inputs, strict=False) if r is not i]
+    kept = tuple(r for r, _ in computed)
+    names = [*value_names, *(name for _, name in computed)]
+    plans["fprop"] = make_plan(replace(joint, inputs=forward.inputs, outputs=(*values, *kept)), names)
+    plans["bprop"] = make_plan(split.graph, grad_names)
+    plans["value_and_grad"] = make_plan(fused, [*value_names, *grad_names])
     return plans, split.residuals
-
-
-def _labelled(nodes: Sequence[Node], names: Sequence[str]) -> dict[Node, str]:
-    """Return node -> name, the first name for a node that occurs twice."""
-    out: dict[Node, str] = {}
-    for node, name in zip(nodes, names, strict=True):
-        if not isinstance(node, Input | Const):
-            out.setdefault(node, name)
-    return out
 
 
 def _certify(joint: Graph, n_values: int, plans: Mapping[str, Plan], program: Program) -> Certificate:

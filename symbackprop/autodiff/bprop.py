@@ -8,6 +8,7 @@ the same vocabulary as its source, so it can be differentiated again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from symbackprop.ir.dims import Dim, product
@@ -128,10 +129,11 @@ def _accumulate(contributions: list[Node]) -> Node:
 
 
 def _sum(values: list[Node]) -> Node:
-    """Return the left-to-right sum of `values`."""
-    total = values[0]
-    for value in values[1:]:
-        total = total + value
+    """Return the left-to-right sum of `values`; a value that occurs n times is multiplied by n."""
+    terms = [value if n == 1 else value * float(n) for value, n in Counter(values).items()]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
     return total
 
 

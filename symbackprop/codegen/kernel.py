@@ -13,7 +13,7 @@ from symbackprop.codegen.scope import Helpers, Scope
 from symbackprop.codegen.steps import emit_step
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Const, Input, Node, Size
-from symbackprop.plan.fusion import Step
+from symbackprop.plan.steps import Step
 from symbackprop.plan.memory import made_by
 from symbackprop.plan.plan import IndexCheck, Plan
 
@@ -57,13 +57,13 @@ def emit_kernel(
     nodes = plan.graph.nodes()
     inputs = [n for n in nodes if isinstance(n, Input)]
     for node in sorted(inputs, key=plan.graph.inputs.index):
-        scope.bind(node, scope.names.fresh(plan.labels.get(node, node.name)))
+        scope.bind(node, scope.names.fresh(plan.graph.hints.get(node, node.name)))
     arrays = [(node, scope.variable(node)) for node in plan.graph.outputs if node.rank]
     for node in plan.graph.outputs:
         if not isinstance(node, Const | Size):
             scope.variable(node)
-    for node in plan.graph.names.values():
-        scope.variable(node)
+    for value, whole in plan.workspace.within.items():
+        scope.bind(value, scope.variable(whole))
     slots: list[str] = [""] * len(plan.workspace.slots)
     computed = {c.index: c for c in checks if not isinstance(c.index, Input)}
     body: list[str] = []
@@ -84,11 +84,14 @@ def emit_kernel(
 def _take_slots(step: Step, scope: Scope, slots: list[str]) -> list[str]:
     """Give each value a step makes its workspace slot; the first value in a slot gives the parameter its name."""
     lines = []
-    for node in made_by(step):
+    for made in made_by(step):
+        node = scope.plan.workspace.within.get(made, made)
         if node not in scope.plan.workspace.at:
             continue
         slot = scope.plan.workspace.at[node]
         variable = scope.variable(node)
+        if slots[slot] == variable:
+            continue
         if slots[slot]:
             lines.append(f"{variable} = {slots[slot]}  # {slots[slot]} is not needed any more: its memory serves again")
         else:

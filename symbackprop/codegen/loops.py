@@ -15,7 +15,8 @@ from symbackprop.codegen.scope import Scope
 from symbackprop.ir.node import Broadcast, Const, Contraction, Elementwise, Gather, Node, Reduction, Size
 from symbackprop.ir.types import AxisMap
 from symbackprop.plan.access import domain_of, is_access, result_positions
-from symbackprop.plan.fusion import Loop, is_accumulated
+from symbackprop.plan.fusion import is_accumulated
+from symbackprop.plan.steps import Loop
 
 __all__ = ["emit_loop"]
 
@@ -64,7 +65,7 @@ class _LoopWriter:
                 self._accumulate(node)
             else:
                 self._compute(node)
-            if self.depth and (node in self.scope.plan.stored):
+            if self.depth and (node in self.scope.plan.stored or node in self.scope.plan.graph.hints):
                 comments.append(f"# {self.scope.formula(node)}")
         out = comments + self.body[0]
         for level in range(1, self.depth + 1):
@@ -94,8 +95,9 @@ class _LoopWriter:
         """Write one entry of `node`, or keep its expression for its only user."""
         expr = self._entry(node)
         stored = node in self.scope.plan.stored
+        named = node in self.scope.plan.graph.hints
         if self.depth == 0:
-            if stored or self.uses[node] > 1 or len(ex.text(expr)) > INLINE:
+            if stored or named or self.uses[node] > 1 or len(ex.text(expr)) > INLINE:
                 target = self.scope.variable(node)
                 self.body[0].append(f"{target} = {ex.text(expr)}")
                 self.local[node] = ex.name(target)
@@ -103,7 +105,7 @@ class _LoopWriter:
                 self.local[node] = expr
             return
         body = self.body[self.depth]
-        if not stored and self.uses[node] == 1 and len(ex.text(expr)) <= INLINE:
+        if not stored and not named and self.uses[node] == 1 and len(ex.text(expr)) <= INLINE:
             self.local[node] = expr
             return
         if stored:
@@ -115,7 +117,7 @@ class _LoopWriter:
             entry = self._own(f"{array}_{''.join(self.variables)}")
             body += [f"{entry} = {ex.text(expr)}", f"{target} = {entry}"]
         else:
-            entry = self.scope.names.temporary()
+            entry = self._own(f"{self.scope.variable(node)}_{''.join(self.variables)}") if named else self._temporary()
             body.append(f"{entry} = {ex.text(expr)}")
         self.local[node] = ex.name(entry)
 
@@ -235,6 +237,9 @@ class _LoopWriter:
             if m.stride != 1:
                 base = ex.text(ex.operator("*", ex.literal(m.stride, "int64"), ex.parse(base)))
         return Index(ex.text(ex.operator("+", ex.parse(base), ex.parse(offset))) if offset else base, level)
+
+    def _temporary(self) -> str:
+        return self.scope.names.temporary()
 
     def _own(self, base: str) -> str:
         """Return a fresh variable that ends with the loop."""

@@ -50,7 +50,7 @@ class Scope:
     def variable(self, node: Node) -> str:
         """Return the variable that holds `node`, made up on first use: its label, or a temporary."""
         if node not in self._variables:
-            label = self.plan.labels.get(node)
+            label = self.plan.graph.hints.get(node)
             self._variables[node] = self.names.fresh(label) if label else self.names.temporary()
         return self._variables[node]
 
@@ -93,7 +93,7 @@ class Scope:
             return f"{node.value:g}" if node.type.is_real else str(node.value)
         if isinstance(node, Size):
             return self.size(node.dim)
-        if isinstance(node, Input) or node in self.plan.stored:
+        if isinstance(node, Input) or node in self.plan.stored or node in self.plan.graph.hints:
             return self.variable(node)
         if node not in self._formulas:
             text = self._right_hand_side(node)
@@ -114,9 +114,15 @@ class Scope:
                 at = [self.variable(a) if isinstance(a, Input) else self._operand(a) for a in node.args[1:]]
                 return f"{self._operand(node.args[0])} at [{', '.join(at)}]" if at else f"part of {self._operand(node.args[0])}"
             case Scatter():
-                return f"parts {', '.join(self._operand(a) for a in node.args[:6])}"
+                return self._scatter(node)
             case _:
                 return self._operand(node.args[0])
+
+    def _scatter(self, node: Scatter) -> str:
+        """Return what is put where: "dE[tok[i], j] += ct[i, j]" in words, the first few pieces."""
+        names = list(dict.fromkeys(self._operand(node.args[p.value]) for p in node.pieces))
+        shown = ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+        return f"{shown}, put in place" if node.disjoint else f"{shown}, added in place"
 
     def _contraction(self, node: Contraction) -> str:
         """Return a contraction as a sum of products with written-out indices: "sum over j of W[i, j] * x[j]"."""

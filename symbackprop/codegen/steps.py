@@ -10,7 +10,8 @@ from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.node import Const, Node, Size
 from symbackprop.ir.types import AxisMap
-from symbackprop.plan.fusion import Loop, Product, Step, Write
+from symbackprop.plan.steps import Loop, Product, Step, Write
+from symbackprop.plan.memory import is_whole
 from symbackprop.plan.products import as_matrix_product
 
 __all__ = ["emit_step"]
@@ -86,12 +87,15 @@ def _emit_write(step: Write, scope: Scope) -> list[str]:
     """Return the statements that put every piece of a scatter in place."""
     node = step.node
     out = scope.variable(node)
-    lines = [f"# {scope.formula(node)}, each in its place"] if len(node.pieces) > 1 else []
-    if not node.disjoint:
+    lines = [f"# {scope.formula(node)}"]
+    whole = is_whole(node, 0)
+    if not node.disjoint and not whole:
         lines.append(f"{out}[...] = {ex.text(ex.literal(0.0, node.dtype))}")
-    sign = "=" if node.disjoint else "+="
-    for piece in node.pieces:
+    for k, piece in enumerate(node.pieces):
         value = node.args[piece.value]
+        if value in scope.plan.workspace.within:
+            continue
+        sign = "=" if node.disjoint or (whole and k == 0) else "+="
         variables = [scope.names.loop_variable() for _ in value.shape]
         for k, (variable, extent) in enumerate(zip(variables, value.shape, strict=True)):
             lines.append(f"{'    ' * k}for {variable} in range({scope.size(extent)}):")

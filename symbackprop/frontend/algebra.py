@@ -40,8 +40,12 @@ class Factors:
             self.numerators.append(self._const(numerator / denominator))
 
     def factor(self, value: Value) -> None:
-        """Multiply by `value`; 1/b goes to the denominators."""
+        """Multiply by `value`; 1/b goes to the denominators, a minus sign to the front."""
         node = value.node
+        if isinstance(node, Elementwise) and node.op.name == "neg" and node not in self.keep:
+            self.negative ^= True
+            node = node.args[0]
+            value = Value(node, value.axes)
         if isinstance(node, Elementwise) and node.op.name == "div" and node not in self.keep and _is_one(node.args[0]):
             self.denominators.append(Value(node.args[1], value.axes))
         else:

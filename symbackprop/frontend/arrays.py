@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import sympy as sp
@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.errors import ShapeError, message
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe, kind_name
-from symbackprop.frontend.dispatch import Parts, Scope, Steps, binds
+from symbackprop.frontend.dispatch import Parts, Request, Scope, Steps, binds, operands
 from symbackprop.frontend.value import COL, ROW, Axis, Slot, Value, align
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.types import AxisMap
@@ -25,7 +25,8 @@ def stack_values(values: Sequence[Value], sizes: Sequence[int], axes: Sequence[A
     nodes, carried = align(values)
     pieces: list[Piece] = []
     for flat, node in enumerate(nodes):
-        rest, position = flat, []
+        rest = flat
+        position: list[AxisMap] = []
         for size in reversed(sizes):
             rest, at = divmod(rest, size)
             position.insert(0, AxisMap(offset=Dim.of(at)))
@@ -59,11 +60,9 @@ def explicit_array(ctx: Context, expr: Any, _scope: Scope) -> Steps:
     return stack_values(values, sizes, [Slot(k) for k in range(len(sizes))]) if sizes else values[0]
 
 
-def _entries(ctx: Context, expr: Any) -> Any:
+def _entries(ctx: Context, expr: Any) -> Generator[Request, Value, list[Value]]:
     children = ctx.scan.parts(expr).children
     if not children:
         raise ShapeError(message(f"{kind_name(expr)} has no entries", where=describe(expr)))
-    values = []
-    for child in children:
-        values.append(ctx.scalar((yield child), expr))
-    return values
+    values = yield from operands(children)
+    return [ctx.scalar(value, expr) for value in values]

@@ -18,6 +18,8 @@ def kind_name(expr: object) -> str:
     """Return the name a user knows the node type of `expr` by."""
     if isinstance(expr, sp.core.function.AppliedUndef):
         return f"the undefined function {expr.func.__name__}"
+    if isinstance(expr, sp.Rational):
+        return "Integer" if isinstance(expr, sp.Integer) else "Rational"
     return type(expr).__name__
 
 

@@ -7,7 +7,7 @@ scope, and asks for what it needs: `value = yield child`, or `yield Scoped(child
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any, TypeAlias
@@ -16,7 +16,19 @@ from symbackprop.errors import UnsupportedExpressionError, message
 from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.value import Index, Value
 
-__all__ = ["Entry", "Parts", "Request", "Scope", "Scoped", "Steps", "binds", "entry_of", "is_registered", "translates"]
+__all__ = [
+    "Entry",
+    "Parts",
+    "Request",
+    "Scope",
+    "Scoped",
+    "Steps",
+    "binds",
+    "entry_of",
+    "operands",
+    "run",
+    "translates",
+]
 
 #: What bound symbols stand for: a running index, or the argument of an elementwise function.
 Scope: TypeAlias = Mapping[Any, Index | Value]
@@ -89,10 +101,8 @@ def translates(*classes: type) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         def steps(ctx: Any, expr: Any, _scope: Scope) -> Steps:
-            values = []
-            for arg in expr.args:
-                values.append(ctx.scalar((yield arg), expr))
-            result: Value = handler(ctx, expr, *values)
+            values = yield from operands(expr.args)
+            result: Value = handler(ctx, expr, *(ctx.scalar(v, expr) for v in values))
             return result
 
         binds(*classes)(steps)
@@ -101,9 +111,13 @@ def translates(*classes: type) -> Callable[[Handler], Handler]:
     return register
 
 
-def is_registered(expr: object) -> bool:
-    """Whether some handler takes the class of `expr`."""
-    return _find(type(expr)) is not None
+def operands(requests: Iterable[Request]) -> Generator[Request, Value, list[Value]]:
+    """Request several translations in order; returns their values."""
+    values = []
+    for request in requests:
+        value = yield request
+        values.append(value)
+    return values
 
 
 def entry_of(expr: Any) -> Entry:
@@ -139,7 +153,6 @@ _HINTS = {
     "str": "pass a SymPy expression, not text",
     "Equality": "pass the two sides' difference, or its square",
     "IndexedBase": "index it, as in x[i]",
-    "Inverse": None,
 }
 
 

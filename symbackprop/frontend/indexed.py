@@ -11,7 +11,7 @@ from symbackprop.errors import ShapeError, UnsupportedExpressionError, message
 from symbackprop.frontend.algebra import add, sum_product
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe
-from symbackprop.frontend.dispatch import Parts, Request, Scope, Scoped, Steps, binds
+from symbackprop.frontend.dispatch import Parts, Request, Scope, Scoped, Steps, binds, operands
 from symbackprop.frontend.scalars import product_factors
 from symbackprop.frontend.sizes import polynomial
 from symbackprop.frontend.value import Axis, Batch, Index, Slot, Value, apply, relabel
@@ -20,7 +20,7 @@ from symbackprop.ir.types import AxisMap
 from symbackprop.ops.contraction import contract
 from symbackprop.ops.indexing import gather
 
-__all__ = ["atoms_of_index", "address", "first_and_last", "never_negative"]
+__all__ = ["address", "atoms_of_index", "first_and_last", "never_negative"]
 
 
 class Position(NamedTuple):
@@ -28,12 +28,12 @@ class Position(NamedTuple):
 
     offset: Dim
     stride: int = 1
-    index: Index | None = None
+    running: Index | None = None
     data: Value | None = None
 
     def covers(self, extent: Dim) -> bool:
         """Whether this runs through an axis of size `extent` exactly once, in order."""
-        index = self.index
+        index = self.running
         return (
             index is not None and self.stride == 1 and index.low + self.offset == ZERO and index.count == extent
         )
@@ -138,7 +138,7 @@ def address(
         elif place.data is not None:
             raise _unsupported("integer data as index of an axis of size 1", where, describe(expr))
     if all(place.covers(value.extent(axis)) for axis, place in places.items()):
-        return _diagonal(relabel(value, {a: p.index for a, p in places.items() if p.index is not None}))
+        return _diagonal(relabel(value, {a: p.running for a, p in places.items() if p.running is not None}))
     return _read(value, places)
 
 
@@ -156,8 +156,8 @@ def _read(value: Value, places: Mapping[Axis, Position]) -> Value:
     size: dict[Axis, Dim] = {a: d for a, d in zip(value.axes, value.node.shape, strict=True) if a not in places}
     for axis in value.axes:
         place = places.get(axis)
-        if place is not None and place.index is not None:
-            size.setdefault(place.index, place.index.count)
+        if place is not None and place.running is not None:
+            size.setdefault(place.running, place.running.count)
         elif place is not None and place.data is not None:
             for label, d in zip(place.data.axes, place.data.node.shape, strict=True):
                 size.setdefault(label, d)
@@ -167,9 +167,9 @@ def _read(value: Value, places: Mapping[Axis, Position]) -> Value:
         place = places.get(axis)
         if place is None:
             spec.append(AxisMap((axes.index(axis),)))
-        elif place.index is not None:
-            at = axes.index(place.index)
-            spec.append(AxisMap((at,), place.stride, place.offset + place.index.low * place.stride))
+        elif place.running is not None:
+            at = axes.index(place.running)
+            spec.append(AxisMap((at,), place.stride, place.offset + place.running.low * place.stride))
         elif place.data is not None:
             at_axes = tuple(axes.index(a) for a in place.data.axes)
             spec.append(AxisMap(at_axes, offset=place.offset, index=data.index(place.data)))
@@ -181,15 +181,15 @@ def _read(value: Value, places: Mapping[Axis, Position]) -> Value:
 def _check_range(ctx: Context, place: Position, extent: Dim, expr: Any, where: Any) -> None:
     if place.data is not None:
         return
-    if place.index is None:
+    if place.running is None:
         first = last = place.offset
-    elif never_negative(place.index.count - 1) is False:
+    elif never_negative(place.running.count - 1) is False:
         return
     else:
-        first, last = first_and_last(place.stride, place.offset, place.index.low, place.index.count)
+        first, last = first_and_last(place.stride, place.offset, place.running.low, place.running.count)
     if never_negative(first) is False or never_negative(extent - 1 - last) is False:
         ends = ctx.sizes.text(first), ctx.sizes.text(last)
-        text = ends[0] if place.index is None else f"{describe(expr)} from {ends[0]} to {ends[1]}"
+        text = ends[0] if place.running is None else f"{describe(expr)} from {ends[0]} to {ends[1]}"
         raise ShapeError(
             message(
                 "an index leaves its axis",
@@ -216,7 +216,7 @@ def _parts_of_indexed(expr: Any) -> Parts:
     base = expr.args[0]
     if not isinstance(base, sp.IndexedBase):
         raise UnsupportedExpressionError(
-            message(f"Indexed of a {type(base).__name__} is not supported", where=describe(expr), hint="use IndexedBase")
+            message(f"Indexed {type(base).__name__} is not supported", where=describe(expr), hint="use IndexedBase")
         )
     ranges = tuple(size for i in expr.args[1:] if isinstance(i, sp.Idx) for size in _range_of(i))
     return Parts(positions=tuple(expr.args[1:]), sizes=(*(base.shape or ()), *ranges))
@@ -230,28 +230,13 @@ def _range_of(index: Any) -> tuple[Any, ...]:
 def entry(ctx: Context, expr: Any, scope: Scope) -> Steps:
     """Return the entries of an array at the given positions."""
     base = ctx.arguments[expr.args[0]]
-    positions = {Slot(k): position for k, position in enumerate(expr.args[1:])}
+    positions: dict[Axis, Any] = {Slot(k): position for k, position in enumerate(expr.args[1:])}
     return (yield from address(ctx, base, positions, scope, expr))
 
 
 def limits_of(expr: Any) -> list[tuple[Any, tuple[Any, Any]]]:
-    """Return the (symbol, (low, high)) of a sum, innermost first.
-
-    Raises:
-        UnsupportedExpressionError: a limit without both bounds.
-    """
-    out = []
-    for limit in expr.limits:
-        if len(limit) != 3:
-            raise UnsupportedExpressionError(
-                message(
-                    f"{type(expr).__name__} without bounds is not supported",
-                    where=describe(expr),
-                    hint=f"write ({limit[0]}, low, high)",
-                )
-            )
-        out.append((limit[0], (limit[1], limit[2])))
-    return out
+    """Return the (symbol, (low, high)) of a sum, innermost first. SymPy makes no sum without both bounds."""
+    return [(symbol, (low, high)) for symbol, low, high in expr.limits]
 
 
 def _parts_of_sum(expr: Any) -> Parts:
@@ -287,7 +272,6 @@ def sum_over_index(ctx: Context, expr: Any, scope: Scope) -> Steps:
         bound.append(index)
     body = expr.function
     args: Sequence[Any] = body.args if isinstance(body, sp.Mul) else (body,)
-    values = []
-    for arg in args:
-        values.append(ctx.real((yield Scoped(arg, inner))))
+    values = yield from operands(Scoped(arg, inner) for arg in args)
+    values = [ctx.real(v) for v in values]
     return sum_product(product_factors(ctx, args, values), bound)

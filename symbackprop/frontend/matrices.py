@@ -1,7 +1,8 @@
-"""Matrix algebra over MatrixSymbols: sums, products, transposes, traces, entries, and functions applied to every entry."""
+"""Matrix algebra over MatrixSymbols: sums, products, transposes, traces, entries, entrywise functions."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,10 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.errors import ShapeError, UnsupportedExpressionError, message
-from symbackprop.frontend.algebra import add, multiply
+from symbackprop.frontend.algebra import Factors, add, multiply
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe, kind_name
-from symbackprop.frontend.dispatch import Parts, Scope, Scoped, Steps, binds
+from symbackprop.frontend.dispatch import Parts, Scope, Scoped, Steps, binds, operands
 from symbackprop.frontend.indexed import address
 from symbackprop.frontend.scalars import power, product_factors
 from symbackprop.frontend.value import COL, ROW, Axis, Entry, Side, Value, align, merge_axes, place, relabel
@@ -86,9 +87,7 @@ def _check_same_shape(ctx: Context, expr: Any, values: Sequence[Value]) -> None:
 @binds(sp.MatAdd, sp.HadamardProduct)
 def entrywise(ctx: Context, expr: Any, _scope: Scope) -> Steps:
     """Return the sum or the product of matrices entry by entry."""
-    values = []
-    for arg in expr.args:
-        values.append(ctx.real((yield arg)))
+    values = [ctx.real(v) for v in (yield from operands(expr.args))]
     if isinstance(expr, sp.MatAdd):
         _check_same_shape(ctx, expr, values)
         return add(values, ctx.keep)
@@ -112,18 +111,16 @@ def chain(ctx: Context, expr: Any, matrices: Sequence[Value], *, closed: bool = 
     Raises:
         ShapeError: the columns of a factor differ from the rows of the next.
     """
-    ends = [*zip(matrices, matrices[1:], strict=False)]
+    ends = list(itertools.pairwise(matrices))
     if closed:
         ends.append((matrices[-1], matrices[0]))
     for left, right in ends:
         if left.extent(COL) != right.extent(ROW):
-            what = "Trace of a matrix that is not square" if closed and right is matrices[0] else f"{kind_name(expr)} of"
             sizes = ctx.sizes
-            if what.endswith(" of"):
-                what += f" {sizes.shape_text(shape_of(left))} and {sizes.shape_text(shape_of(right))}"
+            pair = f"{sizes.shape_text(shape_of(left))} and {sizes.shape_text(shape_of(right))}"
             raise ShapeError(
                 message(
-                    what,
+                    "Trace of a matrix that is not square" if closed and right is matrices[0] else f"MatMul of {pair}",
                     where=describe(expr),
                     expected=f"{sizes.text(left.extent(COL))} rows",
                     found=f"{sizes.text(right.extent(ROW))} rows",
@@ -147,7 +144,7 @@ def chain(ctx: Context, expr: Any, matrices: Sequence[Value], *, closed: bool = 
     return Value(contract([v.node for v in matrices], labels, out), tuple(axes))
 
 
-def _split(ctx: Context, args: Sequence[Any], values: Sequence[Value]) -> tuple[Any, list[Value]]:
+def _split(ctx: Context, args: Sequence[Any], values: Sequence[Value]) -> tuple[Factors, list[Value]]:
     """Return the scalar factors of a matrix product, among them 1x1 matrices, and its matrices."""
     scalars = [(a, v) for a, v in zip(args, values, strict=True) if not v.is_matrix]
     factors = product_factors(ctx, [a for a, _ in scalars], [v for _, v in scalars])
@@ -157,9 +154,7 @@ def _split(ctx: Context, args: Sequence[Any], values: Sequence[Value]) -> tuple[
 @binds(sp.MatMul)
 def matrix_product(ctx: Context, expr: Any, _scope: Scope) -> Steps:
     """Return the product of matrices and scalars; scalars scale the finished product."""
-    values = []
-    for arg in expr.args:
-        values.append(ctx.real((yield arg)))
+    values = [ctx.real(v) for v in (yield from operands(expr.args))]
     factors, matrices = _split(ctx, expr.args, values)
     if matrices:
         factors.numerators.append(chain(ctx, expr, matrices))
@@ -170,9 +165,7 @@ def matrix_product(ctx: Context, expr: Any, _scope: Scope) -> Steps:
 def trace(ctx: Context, expr: Any, _scope: Scope) -> Steps:
     """Return the sum of the diagonal; of a product, without forming the product."""
     args = expr.args[0].args if isinstance(expr.args[0], sp.MatMul) else expr.args
-    values = []
-    for arg in args:
-        values.append(ctx.real((yield arg)))
+    values = [ctx.real(v) for v in (yield from operands(args))]
     factors, matrices = _split(ctx, args, values)
     if matrices:
         factors.numerators.append(chain(ctx, expr, matrices, closed=True))
@@ -186,6 +179,8 @@ def matrix_power(ctx: Context, expr: Any, _scope: Scope) -> Steps:
     if not base.is_matrix:
         return power(ctx, expr.args[0], expr.args[1], base, ctx.scalar((yield expr.args[1]), expr))
     n = expr.args[1]
+    if isinstance(expr, sp.Inverse):
+        raise UnsupportedExpressionError(message("Inverse is not supported", where=describe(expr)))
     if not (isinstance(n, sp.Integer) and n.p >= 1):
         raise UnsupportedExpressionError(
             message(
@@ -265,9 +260,7 @@ def _parts_of_blocks(expr: Any) -> Parts:
 def block_matrix(ctx: Context, expr: Any, _scope: Scope) -> Steps:
     """Return blocks laid side by side and one above the other."""
     rows, cols = expr.blocks.shape
-    values = []
-    for child in ctx.scan.parts(expr).children:
-        values.append(ctx.real((yield child)))
+    values = [ctx.real(v) for v in (yield from operands(ctx.scan.parts(expr).children))]
     bands = [_join(ctx, expr, values[r * cols : (r + 1) * cols], COL) for r in range(rows)]
     return _join(ctx, expr, bands, ROW)
 

@@ -20,8 +20,8 @@ class Argument:
         name: the user's own text for it, unique among the arguments; keys of keyword arguments and gradients.
         identifier: a harmless Python identifier, unique; the name of the graph's `Input`.
         shape: the declared shape, batch axis first and unit axes included: `(N, n, 1)` for a batched column vector.
-        unit_axes: positions in `shape` whose size is the constant 1 by declaration of a vector or 1x1 matrix; the graph's
-            `Input` is without them, and a caller may leave them out.
+        unit_axes: positions in `shape` whose size is the constant 1 by declaration of a vector or 1x1 matrix; the
+            graph's `Input` is without them, and a caller may leave them out.
         dtype: "float64", "float32" or "int64".
         batch: the size symbol of the leading batch axis, if any.
     """

@@ -60,7 +60,7 @@ def _rounded(expr: Any, numerator: int, denominator: int) -> float:
 
 
 def _float(expr: Any) -> float:
-    sign, man, exp, _ = expr._mpf_  # noqa: SLF001 - the only exact view of a Float
+    sign, man, exp, _ = expr._mpf_
     mantissa = -int(man) if sign else int(man)
     return _rounded(expr, mantissa << max(exp, 0), 1 << max(-exp, 0))
 

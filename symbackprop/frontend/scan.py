@@ -1,4 +1,4 @@
-"""One walk over the user's expressions: which symbols occur, in which role, and which bound symbols each node depends on.
+"""One walk over the user's expressions: which symbols occur in which role, and which bound symbols a node depends on.
 
 The walk identifies nodes by `id`, visits each once, and never asks SymPy about a whole expression.
 """

@@ -84,17 +84,21 @@ class Sizes:
 
     Attributes:
         texts: identifier -> the user's own text.
+        symbols: identifier -> the user's symbol, or one that bears the text.
     """
 
     def __init__(self, namer: Namer) -> None:
         self._namer = namer
         self._identifiers: dict[str, str] = {}
         self.texts: dict[str, str] = {}
+        self.symbols: dict[str, Any] = {}
 
-    def declare(self, text: str) -> Dim:
-        """Return the size called `text`, new or known."""
+    def declare(self, text: str, symbol: Any = None) -> Dim:
+        """Return the size called `text`, new or known; `symbol` is how the user writes it."""
         if text not in self._identifiers:
-            self.fresh(text)
+            dim = self.fresh(text)
+            if symbol is not None:
+                self.symbols[dim.symbols[0]] = symbol
         return Dim.of(self._identifiers[text])
 
     def fresh(self, text: str) -> Dim:
@@ -103,6 +107,7 @@ class Sizes:
         shown = text if text not in self._identifiers else identifier
         self._identifiers[shown] = identifier
         self.texts[identifier] = shown
+        self.symbols[identifier] = sp.Symbol(shown)
         return Dim.of(identifier)
 
     def atom(self, node: Any) -> Dim | None:

@@ -22,7 +22,8 @@ def resolve_wrt(
 
     Args:
         wrt: symbols or names, one or several; None for every real-valued argument that occurs.
-        declared, arguments: parallel; the arguments as declared, and their records.
+        declared: the arguments as declared.
+        arguments: their records, parallel to `declared`.
         occurring: names of the arguments that the outputs depend on.
 
     Raises:

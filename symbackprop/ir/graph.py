@@ -18,11 +18,13 @@ class Graph:
         inputs: the arguments in calling order; one may be unused.
         outputs: the results in order.
         names: the user's labels for intermediates: label -> node. Labelled nodes survive every pass.
+        hints: preferred variable names of values; they keep nothing alive and follow a value through the passes.
     """
 
     inputs: tuple[Input, ...]
     outputs: tuple[Node, ...]
     names: Mapping[str, Node] = field(default_factory=dict)
+    hints: Mapping[Node, str] = field(default_factory=dict)
 
     @property
     def roots(self) -> tuple[Node, ...]:
@@ -36,7 +38,11 @@ class Graph:
     def replace(self, mapping: Mapping[Node, Node]) -> Graph:
         """Return the graph whose roots are looked up in `mapping` (which must hold them all)."""
         names = {label: mapping[node] for label, node in self.names.items()}
-        return Graph(self.inputs, tuple(mapping[n] for n in self.outputs), names)
+        hints: dict[Node, str] = {}
+        for node, hint in self.hints.items():
+            if node in mapping:
+                hints.setdefault(mapping[node], hint)
+        return Graph(self.inputs, tuple(mapping[n] for n in self.outputs), names, hints)
 
 
 def toposort(roots: Iterable[Node]) -> list[Node]:

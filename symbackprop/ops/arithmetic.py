@@ -118,9 +118,7 @@ def abs_(out: Node, x: Node) -> Partials:
     return (sign(x),)
 
 
-@elementwise(
-    numpy=np.sign, emit="sign(x)", sympy=sp.sign, helpers=(scalar_math.sign,), traits=Trait.ODD | Trait.FLAT
-)
+@elementwise(numpy=np.sign, emit="sign(x)", sympy=sp.sign, helpers=(scalar_math.sign,), traits=Trait.ODD | Trait.FLAT)
 def sign(out: Node, x: Node) -> Partials:
     """-1, 0 or 1."""
     return (None,)

@@ -4,6 +4,8 @@ Each is plain Python that numba compiles: it calls nothing but `math` and helper
 prefers selects to branches. Each is right at 0, at infinities and NaN, and at both ends of the float range.
 """
 
+# ruff: noqa: FURB136, PLR0124 - NaN is the number that differs from itself, and a select is meant where one stands
+
 from __future__ import annotations
 
 import math

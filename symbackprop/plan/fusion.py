@@ -9,44 +9,16 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import toposort
 from symbackprop.ir.node import Contraction, Elementwise, Gather, Node, Reduction, Scatter
-from symbackprop.plan.access import domain_of, is_access, is_leaf, loop_labels, reads, result_positions
+from symbackprop.plan.access import is_access, is_leaf, loop_labels, reads, result_positions
 from symbackprop.plan.products import as_matrix_product
+from symbackprop.plan.sinking import sink
+from symbackprop.plan.steps import Loop, Product, Step, Write
 
-__all__ = ["Loop", "Product", "Step", "Write", "find_steps"]
-
-
-@dataclass
-class Loop:
-    """A perfect loop nest over `domain` (outer to inner) that computes `members` at each point, in order.
-
-    A member is an entry of a value (elementwise, outer product, copy) or a term added to an accumulator. A loop over no
-    axes is straight-line scalar code.
-    """
-
-    domain: tuple[Dim, ...]
-    members: list[Node] = field(default_factory=list)
-
-
-@dataclass
-class Product:
-    """A matrix product handed to BLAS."""
-
-    node: Contraction
-
-
-@dataclass
-class Write:
-    """A scatter: pieces written or added into place."""
-
-    node: Scatter
-
-
-Step = Loop | Product | Write
+__all__ = ["find_steps", "is_accumulated", "loop_domain"]
 
 
 def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
@@ -85,7 +57,9 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
         loop = steps[at]
         assert isinstance(loop, Loop)
         loop.members.append(node)
+    keep = set(stored)
     _store_across_steps(steps, made_in, stored)
+    sink(steps, made_in, stored, keep)
     return [step for step in steps if step is not prologue or prologue.members], stored
 
 
@@ -165,5 +139,3 @@ def _store_across_steps(steps: list[Step], made_in: dict[Node, int], stored: set
                 if made_in[source] != at or where != tuple(range(len(step.domain))):
                     stored.add(source)
 
-
-__all__ += ["domain_of", "is_accumulated", "loop_domain"]

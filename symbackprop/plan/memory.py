@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from symbackprop.ir.node import Node
-from symbackprop.ir.types import TensorType
+from symbackprop.ir.node import Node, Scatter
+from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.plan.access import is_leaf, reads
-from symbackprop.plan.fusion import Loop, Product, Step, Write
+from symbackprop.plan.steps import Loop, Product, Step, Write
 
-__all__ = ["Workspace", "assign_slots", "made_by", "read_by"]
+__all__ = ["Workspace", "assign_slots", "is_whole", "made_by", "read_by"]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Scratch arrays of a kernel: `slots[s]` is the type of slot s, `at` the slot of each stored intermediate."""
+    """Scratch arrays of a kernel.
+
+    Attributes:
+        slots: the type of each slot.
+        at: the slot of each stored intermediate.
+        within: values made right where they are needed: value -> the scatter whose memory it starts off.
+    """
 
     slots: tuple[TensorType, ...]
     at: dict[Node, int]
+    within: dict[Node, Node]
 
 
 def made_by(step: Step) -> list[Node]:
@@ -46,12 +53,14 @@ def assign_slots(steps: list[Step], stored: set[Node], results: Iterable[Node]) 
     for at, step in enumerate(steps):
         for node in read_by(step, stored):
             last[node] = at
+    within = _made_in_place(steps, stored, results)
     slots: list[TensorType] = []
     free: dict[TensorType, list[int]] = {}
     where: dict[Node, int] = {}
     for at, step in enumerate(steps):
-        for node in made_by(step):
-            if node.rank == 0 or node not in stored or node in results:
+        for made in made_by(step):
+            node = within.get(made, made)
+            if node.rank == 0 or node not in stored or node in results or node in where:
                 continue
             available = free.get(node.type)
             if available:
@@ -64,6 +73,29 @@ def assign_slots(steps: list[Step], stored: set[Node], results: Iterable[Node]) 
             if node in where and last.get(node, at) == at and not is_leaf(node):
                 free.setdefault(node.type, []).append(where[node])
                 last[node] = -1
-    return Workspace(tuple(slots), where)
+    return Workspace(tuple(slots), where, within)
+
+
+def _made_in_place(steps: list[Step], stored: set[Node], results: set[Node]) -> dict[Node, Node]:
+    """Return value -> scatter for each array that a scatter alone reads, as the whole of what it adds pieces to."""
+    readers: dict[Node, int] = {}
+    for step in steps:
+        for node in dict.fromkeys(read_by(step, stored)):
+            readers[node] = readers.get(node, 0) + 1
+    within: dict[Node, Node] = {}
+    for step in steps:
+        if isinstance(step, Write) and not is_leaf(step.node.args[step.node.pieces[0].value]):
+            value = step.node.args[step.node.pieces[0].value]
+            alone = readers[value] == 1 and value not in results and sum(a is value for a in step.node.args) == 1
+            if is_whole(step.node, 0) and alone and not isinstance(value, Scatter):
+                within[value] = step.node
+    return within
+
+
+def is_whole(node: Scatter, k: int) -> bool:
+    """Whether piece k of a scatter covers the result entry by entry."""
+    piece = node.pieces[k]
+    whole = tuple(AxisMap((a,)) for a in range(node.rank))
+    return piece.spec == whole and node.args[piece.value].shape == node.shape
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from symbackprop.ir.dims import ONE, Dim
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Gather, Node
 from symbackprop.ir.types import AxisMap
 from symbackprop.plan.access import is_leaf
-from symbackprop.plan.fusion import Loop, Product, Step, find_steps
+from symbackprop.plan.fusion import find_steps
+from symbackprop.plan.steps import Loop, Product, Step
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
 
@@ -43,18 +44,16 @@ class Plan:
     """Decisions for one kernel.
 
     Attributes:
-        graph: the program, made ready for BLAS.
+        graph: the program, made ready for BLAS; its hints name variables.
         steps: what is computed, in order.
         stored: values in memory or, as scalars, in variables.
         workspace: scratch arrays.
-        labels: preferred names of values.
     """
 
     graph: Graph
     steps: tuple[Step, ...]
     stored: frozenset[Node]
     workspace: Workspace
-    labels: Mapping[Node, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = []
@@ -71,17 +70,20 @@ class Plan:
         return "\n".join(lines)
 
 
-def make_plan(graph: Graph, labels: Mapping[Node, str]) -> Plan:
-    """Return the plan of the kernel that computes the outputs of `graph`.
+def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
+    """Return the plan of the kernel that computes the outputs of `graph`, which are to be called `output_names`.
 
-    `labels` gives preferred names of nodes of `graph`.
+    Cost: linear in the nodes of `graph`.
     """
-    fitted = fit_layouts(_own_results(graph))
-    steps, stored = find_steps(fitted.roots)
+    own = _own_results(graph)
+    hints = dict(own.hints)
+    for node, name in zip(own.outputs, output_names, strict=True):
+        if not is_leaf(node):
+            hints.setdefault(node, name)
+    fitted = fit_layouts(Graph(own.inputs, own.outputs, {}, hints))
+    steps, stored = find_steps(fitted.outputs)
     results = [n for n in fitted.outputs if n.rank > 0]
-    renamed = {new: labels[old] for old, new in zip(graph.roots, fitted.roots, strict=True) if old in labels}
-    workspace = assign_slots(steps, stored, results)
-    return Plan(fitted, tuple(steps), frozenset(stored), workspace, {**labels, **renamed})
+    return Plan(fitted, tuple(steps), frozenset(stored), assign_slots(steps, stored, results))
 
 
 def _own_results(graph: Graph) -> Graph:
@@ -91,7 +93,7 @@ def _own_results(graph: Graph) -> Graph:
         while node.rank and (is_leaf(node) or node in outputs):
             node = Gather(node, (), [AxisMap((k,)) for k in range(node.rank)], node.shape)  # noqa: PLW2901
         outputs.append(node)
-    return Graph(graph.inputs, tuple(outputs), graph.names)
+    return Graph(graph.inputs, tuple(outputs), graph.names, graph.hints)
 
 
 def index_checks(graph: Graph) -> list[IndexCheck]:

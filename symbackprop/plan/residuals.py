@@ -26,12 +26,13 @@ class Split:
     graph: Graph
 
 
-def split_bprop(values: Sequence[Node], grads: Sequence[Node], upstream: Sequence[Input]) -> Split:
-    """Return the backward program that computes `grads` from residuals and `upstream`.
+def split_bprop(joint: Graph, n_values: int, upstream: Sequence[Input]) -> Split:
+    """Return the backward program cut from `joint`, whose outputs are values, then gradients.
 
     Kept is what the backward nodes mention of the forward ones, except that re-indexing is repeated, and so is an
     operation of one flop or two without a library call whose operands are at hand anyway.
     """
+    values, grads = joint.outputs[:n_values], joint.outputs[n_values:]
     forward = toposort(values)
     forward_set = set(forward)
     order = toposort(grads)
@@ -54,7 +55,8 @@ def split_bprop(values: Sequence[Node], grads: Sequence[Node], upstream: Sequenc
     new = substitute(grads, stand_in)
     inputs = [node if isinstance(node, Input) else stand_in[node] for node in kept]
     typed = tuple(n for n in inputs if isinstance(n, Input))
-    return Split(kept, Graph((*typed, *upstream), tuple(new[g] for g in grads)))
+    hints = {new[node]: hint for node, hint in joint.hints.items() if node in new}
+    return Split(kept, Graph((*typed, *upstream), tuple(new[g] for g in grads), {}, hints))
 
 
 def _is_cheap(node: Node, at_hand: set[Node]) -> bool:

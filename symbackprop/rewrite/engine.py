@@ -38,7 +38,7 @@ def simplify(
         SymbackpropError: the rules do not come to an end.
     """
     run = _Run([rule for rule in rules if rule.warrant <= warrant], graph)
-    result = graph.replace(run.simplified(graph.roots))
+    result = graph.replace(run.simplified())
     for before, after in zip(graph.roots, result.roots, strict=True):
         assert before.type == after.type, f"{before!r} became {after!r}"
     if log is not None:
@@ -109,12 +109,12 @@ class _Run:
         """Return how many operands, outputs and labels refer to `node`; a node that a rule has just built counts 1."""
         return self.uses.get(node, 1)
 
-    def simplified(self, roots: Sequence[Node]) -> dict[Node, Node]:
-        """Return root -> simplified root."""
+    def simplified(self) -> dict[Node, Node]:
+        """Return node -> simplified node, for every node of the program."""
         for node in self.order:
             if node not in self.done:
                 self._settle(node)
-        return {root: self.done[root] for root in roots}
+        return self.done
 
     def _settle(self, root: Node) -> None:
         """Bring `root` to its fixed point.

@@ -1,7 +1,8 @@
 """Patterns: ordinary graphs over metavariables, matched entry by entry and without regard to shape.
 
-A metavariable is an `Input` whose name starts with "?". It stands for any node, the same one wherever it occurs; a name that starts with "?#" stands for constants only. Constants in a pattern match by their bits. Operands of a
-primitive with `Trait.COMMUTATIVE` match in any order: every order is laid out once, when the rule is declared, so that
+A metavariable is an `Input` whose name starts with "?". It stands for any node, the same one wherever it occurs; one
+whose name starts with "?#" stands for constants only. Constants in a pattern match by their bits. Operands of a
+primitive with `Trait.COMMUTATIVE` match in any order: every order is laid out once, when the rules are indexed, so that
 matching itself never backtracks.
 """
 

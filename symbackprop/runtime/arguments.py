@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,7 @@ __all__ = ["Arguments", "Signature"]
 _REAL_KINDS = "fiub"
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     """Converted arguments of one call.
 
     Attributes:
@@ -57,6 +55,7 @@ class Signature:
         self._range_checks = tuple(range_checks)
         self._size_names = dict(size_names)
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
+        self._ready = tuple((len(a.core_shape), np.dtype(a.dtype)) for a in arguments)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
         """Return the arguments of a call, converted.
@@ -65,15 +64,23 @@ class Signature:
             InputError: missing, extra or misnamed arguments; a wrong dtype, rank or shape.
         """
         ordered = self._order(args, kwargs) if kwargs or len(args) != len(self.arguments) else args
-        values, shapes = [], []
-        for argument, value in zip(self.arguments, ordered, strict=True):
-            converted, shape = _convert(argument, value)
-            values.append(converted)
+        values, shapes, cores = [], [], []
+        for k, value in enumerate(ordered):
+            rank, dtype = self._ready[k]
+            # The common case first: an array that is right as it is.
+            if type(value) is np.ndarray and value.ndim == rank and value.dtype is dtype and value.flags.c_contiguous:
+                shape = core = value.shape
+                values.append(value)
+            else:
+                converted, shape = _convert(self.arguments[k], value)
+                core = converted.shape if rank else ()
+                values.append(converted)
             shapes.append(shape)
-        cores = tuple(v.shape if isinstance(v, np.ndarray) else () for v in values)
-        sizes = self._sizes.get(cores)
+            cores.append(core)
+        key = tuple(cores)
+        sizes = self._sizes.get(key)
         if sizes is None:
-            sizes = self._sizes[cores] = self._read_sizes(cores)
+            sizes = self._sizes[key] = self._read_sizes(key)
         return Arguments(tuple(values), tuple(shapes), sizes)
 
     def refuse_indices(self, arguments: Arguments) -> InputError | None:

@@ -61,6 +61,7 @@ class Kernel:
         )
         self._wrt = tuple((k, a) for k, a in enumerate(plan.program.arguments) if a.name in plan.program.wrt)
         self._module = load_module(self.source, "".join(c if c.isalnum() else "_" for c in plan.name))
+        self._functions = {f: getattr(self._module, f) for f in plan.plans}
         self._local = threading.local()
         self._vectors = tuple(k for k, a in enumerate(plan.program.arguments) if a.unit_axes and a.core_shape)
 
@@ -102,7 +103,7 @@ class Kernel:
         parts = self._upstream(upstream, arguments)
         given = parts[0] if len(parts) == 1 else tuple(parts)
         work = self._workspace("bprop", arguments)
-        grads = self._module.bprop(residuals.arrays, given, *work)
+        grads = self._functions["bprop"](residuals.arrays, given, *work)
         return self._gradients(grads, arguments)
 
     def value_and_grad(self, *args: Any, upstream: Any = None, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
@@ -153,9 +154,8 @@ class Kernel:
             raise InputError(message("this kernel has no gradients", hint="give wrt= to compile"))
 
     def _run(self, function: str, arguments: Arguments) -> Any:
-        work = self._workspace(function, arguments)
         try:
-            return getattr(self._module, function)(*arguments.values, *work)
+            return self._functions[function](*arguments.values, *self._workspace(function, arguments))
         except IndexError:
             error = self._signature.refuse_indices(arguments)
             if error is None:
@@ -167,14 +167,14 @@ class Kernel:
         slots = self._plans[function].workspace.slots
         if not slots:
             return ()
-        cache: dict[Any, tuple[Any, ...]] = self._local.__dict__
+        cache: dict[Any, tuple[Any, ...]] = self._local.__dict__.setdefault("workspaces", {})
         key = (function, *arguments.sizes.values())
-        work = cache.get(key)  # type: ignore[call-overload]
+        work = cache.get(key)
         if work is None:
             if len(cache) >= KEPT_WORKSPACES:
                 cache.clear()
             arrays = tuple(np.empty([d.evaluate(arguments.sizes) for d in t.shape], t.dtype) for t in slots)
-            work = cache[key] = (arrays,)  # type: ignore[index]
+            work = cache[key] = (arrays,)
         return work
 
     def _values(self, result: Any, arguments: Arguments) -> Any:
@@ -207,13 +207,15 @@ class Kernel:
         )
 
     def _gradients(self, grads: tuple[Any, ...], arguments: Arguments) -> dict[str, Any]:
+        shapes = arguments.shapes
         return {
-            a.name: self._gradient(a, g, arguments.shapes[k]) for (k, a), g in zip(self._wrt, grads, strict=True)
+            a.name: g if type(g) is np.ndarray and g.shape == shapes[k] else self._gradient(a, g, shapes[k])
+            for (k, a), g in zip(self._wrt, grads, strict=True)
         }
 
     def _gradient(self, argument: Argument, gradient: Any, shape: tuple[int, ...]) -> Any:
         if isinstance(gradient, np.ndarray):
-            return gradient if gradient.shape == shape else gradient.reshape(shape)
+            return gradient.reshape(shape)
         if shape:
             return np.full(shape, gradient, dtype=argument.dtype)
         return np.float32(gradient) if argument.dtype == "float32" else gradient

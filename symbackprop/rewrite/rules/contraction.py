@@ -1,7 +1,8 @@
 """Contractions: transposes absorbed, repeats dropped, constants pulled out, products and nests taken apart.
 
-The aim is one flat einsum over the arrays that really vary, for the planner to order. Work is never duplicated: an inner
-contraction is taken apart only if it sums nothing, or if nothing else uses it.
+The aim is one flat einsum over the arrays that really vary, for the planner to order. Work is never duplicated: an
+inner contraction is taken apart only if it sums nothing, or if nothing else uses it and the outer one only sums,
+reorders or takes a trace.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from symbackprop.options import Warrant
 from symbackprop.rewrite.pattern import Match
 from symbackprop.rewrite.rule import Rule
 
-__all__ = ["RULES"]
+__all__ = ["FLATTENING", "LOCAL", "RULES"]
 
 EXACT, FINITE, REAL = Warrant.EXACT, Warrant.FINITE, Warrant.REAL
 
@@ -30,8 +31,11 @@ def scaled(factor: Node, array: Node) -> Node:
 
 
 def takes_scalars(node: Contraction) -> bool:
-    """Return whether scalar factors are better applied to the result: it has no more axes than the largest operand."""
-    return node.rank <= max(a.rank for a in node.args)
+    """Return whether scalar factors are better applied to the result: it has no more axes than the largest operand.
+
+    Not of a transpose, which moves outward instead (`common-transpose`).
+    """
+    return not node.spec.is_permutation and node.rank <= max(a.rank for a in node.args)
 
 
 def identity(m: Match) -> Node | None:
@@ -116,7 +120,7 @@ def pull_sign(m: Match) -> Node | None:
     node = m.node
     assert isinstance(node, Contraction)
     for k, arg in enumerate(node.args):
-        if isinstance(arg, Elementwise) and arg.op is neg and takes_scalars(node):
+        if isinstance(arg, Elementwise) and arg.op is neg and takes_scalars(node) and m.is_private(arg):
             return -_with(node, k, [arg.args[0]])
     return None
 
@@ -155,7 +159,7 @@ def split_product(m: Match) -> Node | None:
 
 def _worth_splitting(m: Match, node: Contraction, arg: Elementwise) -> bool:
     if any(_scalar_of(a) is not None for a in arg.args):
-        return takes_scalars(node)
+        return takes_scalars(node) and m.is_private(arg)
     repeats = [_is_smaller(a) for a in arg.args]
     if all(repeats):
         return True
@@ -197,7 +201,8 @@ def _may_inline(m: Match, node: Contraction, inner: Contraction) -> bool:
         return len(inner.args) == 1 or m.is_private(inner)
     if not m.is_private(inner) or len(node.args) > 1:
         return False
-    return not node.spec.summed or len(inner.args) == 1
+    is_trace = len(set(node.spec.ins[0])) < len(node.spec.ins[0])
+    return is_trace or not node.spec.summed or len(inner.args) == 1
 
 
 def _inline(node: Contraction, k: int, inner: Contraction) -> Node:
@@ -212,14 +217,35 @@ def _inline(node: Contraction, k: int, inner: Contraction) -> Node:
     return contract(args, labels, node.spec.out)
 
 
+def order_operands(m: Match) -> Node | None:
+    """Return the contraction with its operands in the order of the result's axes, as a matrix product is written."""
+    node = m.node
+    assert isinstance(node, Contraction)
+
+    def first(k: int) -> int:
+        places = [node.spec.out.index(label) for label in node.spec.ins[k] if label in node.spec.out]
+        return min(places, default=node.rank)
+
+    order = sorted(range(len(node.args)), key=first)
+    return contract([node.args[k] for k in order], [node.spec.ins[k] for k in order], node.spec.out)
+
+
 ORDER = "factors and terms are rounded in another order"
 
-RULES = (
+#: Rules that leave the order of products as it is.
+LOCAL = (
     Rule("einsum-identity", Contraction, identity, EXACT),
     Rule("einsum-zero", Contraction, zero, FINITE, why="0 times inf or nan is nan; the sign of zero"),
     Rule("einsum-repeats", Contraction, drop_repeats, REAL, why="n equal terms are one product by n"),
     Rule("einsum-sign", Contraction, pull_sign, FINITE, why="the sign of zero"),
+    Rule("einsum-order", Contraction, order_operands, REAL, why=ORDER),
     Rule("einsum-divisor", Contraction, pull_divisor, REAL, why=ORDER),
+)
+
+#: Rules that take products and nests apart, for the planner to choose their order.
+FLATTENING = (
     Rule("einsum-product", Contraction, split_product, REAL, why=ORDER),
     Rule("einsum-einsum", Contraction, flatten, REAL, why=ORDER),
 )
+
+RULES = (*LOCAL, *FLATTENING)

@@ -52,16 +52,28 @@ def shared_axes(m: Match) -> Node | None:
 
 
 def common_transpose(m: Match) -> Node | None:
-    """Return f(x.T, y.T) as f(x, y).T: one transpose instead of several, nearer to what may absorb it."""
+    """Return f(x.T, y.T) as f(x, y).T: one transpose instead of several, nearer to what may absorb it.
+
+    Other operands may be numbers, or repeat a scalar or a vector.
+    """
     node = m.node
     assert isinstance(node, Elementwise)
-    turned = [a for a in node.args if isinstance(a, Contraction)]
-    if not turned or not turned[0].spec.is_permutation:
+    turned = next((a for a in node.args if isinstance(a, Contraction) and a.spec.is_permutation), None)
+    if turned is None:
         return None
-    if any(not isinstance(a, Const) and (a not in turned or a.spec != turned[0].spec) for a in node.args):
-        return None
-    spec, inner = turned[0].spec, turned[0].args[0]
-    operands = [fill(a.value, inner.shape, a.dtype) if isinstance(a, Const) else a.args[0] for a in node.args]
+    spec, inner = turned.spec, turned.args[0]
+    operands: list[Node] = []
+    for arg in node.args:
+        match arg:
+            case Contraction() if arg.spec == spec:
+                operands.append(arg.args[0])
+            case Const():
+                operands.append(fill(arg.value, inner.shape, arg.dtype))
+            case Broadcast() if arg.args[0].rank <= 1:
+                axes = [spec.ins[0].index(spec.out[axis]) for axis in arg.axes]
+                operands.append(Broadcast(arg.args[0], inner.shape, axes))
+            case _:
+                return None
     return Contraction(spec, [Elementwise(node.op, operands, node.attr)])
 
 

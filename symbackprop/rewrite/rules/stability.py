@@ -142,8 +142,10 @@ def _log_of_sum(logs: list[Node]) -> Node:
 def _is_plain_sum(node: Contraction) -> bool:
     """Return whether `node` sums one operand over some of its axes and keeps the others in order."""
     labels = node.spec.ins[0]
-    return len(node.args) == 1 and len(set(labels)) == len(labels) and node.spec.out == tuple(
-        label for label in labels if label in node.spec.out
+    return (
+        len(node.args) == 1
+        and len(set(labels)) == len(labels)
+        and node.spec.out == tuple(label for label in labels if label in node.spec.out)
     )
 
 
