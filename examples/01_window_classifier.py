@@ -286,9 +286,9 @@ class Settings:
     loss: str = "logistic"
     retrain: bool = False
     hidden: int = 100
-    epochs: int = 15
+    epochs: int = 25
     batch: int = 32
-    rate: float = 0.3
+    rate: float = 0.6
     decay: float = 0.1
     lam: float = 1e-3
     negatives: int = 20

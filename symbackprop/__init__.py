@@ -1,4 +1,4 @@
-"""symbackprop: a symbolic-to-numeric backprop compiler. SymPy in, reverse-mode derivatives, readable numba kernels out."""
+"""A symbolic-to-numeric backprop compiler: SymPy in, reverse-mode derivatives, readable numba kernels out."""
 
 from symbackprop.errors import CostError, InputError, ShapeError, SymbackpropError, UnsupportedExpressionError
 from symbackprop.frontend.batch import Mean

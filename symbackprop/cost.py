@@ -1,8 +1,9 @@
 """Cost of a program as polynomials in the size symbols, and the certificate that backward and forward share a big-O.
 
-Counted is one operation per arithmetic operation or function call and per entry that is read or written through an index
-map. The bound: every monomial of the backward cost is charged to monomials of the forward cost that it divides, and which
-are therefore at least as large for all sizes of 1 and more. The smallest load that suffices is a linear program.
+Counted is one operation per arithmetic operation or function call and per entry that is read or written through an
+index map. The bound: every monomial of the backward cost is charged to monomials of the forward cost that it divides,
+and which are therefore at least as large for all sizes of 1 and more. The smallest load that suffices is a linear
+program.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ def ratio_bound(backward: Dim, forward: Dim) -> float | None:
     supplies = [(m, c) for m, c in forward.terms if c > 0]
     if not demands:
         return 0.0
-    pairs = [(i, j) for i, (m, _) in enumerate(demands) for j, (s, _) in enumerate(supplies) if s in dominating(m, forward)]
+    above = [set(dominating(m, forward)) for m, _ in demands]
+    pairs = [(i, j) for i in range(len(demands)) for j, (s, _) in enumerate(supplies) if s in above[i]]
     if {i for i, _ in pairs} != set(range(len(demands))):
         return None
     n = len(pairs)
@@ -97,7 +99,6 @@ def ratio_bound(backward: Dim, forward: Dim) -> float | None:
     limit[:, n] = [-c for _, c in supplies]
     objective = np.zeros(n + 1)
     objective[n] = 1.0
-    solution = linprog(
-        objective, limit, np.zeros(len(supplies)), equal, np.array([c for _, c in demands], dtype=float)
-    )
+    solution = linprog(objective, limit, np.zeros(len(supplies)), equal, np.array([c for _, c in demands], dtype=float))
+    assert solution.fun is not None
     return float(solution.fun)

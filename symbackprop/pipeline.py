@@ -1,13 +1,13 @@
 """The story of a compilation, told once: SymPy in, kernel out.
 
-    translate      SymPy -> Graph                                         frontend
-    simplify       algebra, stable forms                                  rewrite
-    choose_paths   order of products                                      plan
-    build_bprop    Graph -> Graph of the gradients                        autodiff
-    simplify       again: the derivative shows new patterns               rewrite
-    certify        cost polynomials; refuse a backward pass of larger O   cost
-    make_plan      fusion, residuals, memory                              plan
-    Kernel         source text, loaded                                    codegen, runtime
+translate      SymPy -> Graph                                         frontend
+simplify       algebra, stable forms                                  rewrite
+choose_paths   order of products                                      plan
+build_bprop    Graph -> Graph of the gradients                        autodiff
+simplify       again: the derivative shows new patterns               rewrite
+certify        cost polynomials; refuse a backward pass of larger O   cost
+make_plan      fusion, residuals, memory                              plan
+Kernel         source text, loaded                                    codegen, runtime
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import sympy as sp
 
 import symbackprop.ops  # noqa: F401 - fills the registry
+from symbackprop.autodiff.bprop import build_bprop
 from symbackprop.codegen.module import ModulePlan
 from symbackprop.cost import Count, count, dominating, ratio_bound
 from symbackprop.errors import CostError, message
@@ -29,7 +30,6 @@ from symbackprop.ir.graph import Graph, substitute, toposort
 from symbackprop.ir.node import Const, Input, Node
 from symbackprop.ir.types import TensorType
 from symbackprop.options import Options
-from symbackprop.autodiff.bprop import build_bprop
 from symbackprop.plan.plan import Plan, index_checks, make_plan, range_checks
 from symbackprop.plan.products import choose_paths
 from symbackprop.plan.residuals import split_bprop

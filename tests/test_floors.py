@@ -1,4 +1,4 @@
-"""The floors: imports go strictly down, siblings do not know each other, each outside library enters on its own floor."""
+"""The floors: imports go strictly down, siblings do not know each other, each library enters on its own floor."""
 
 from __future__ import annotations
 

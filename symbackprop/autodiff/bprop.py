@@ -1,9 +1,9 @@
 """Reverse accumulation: from a graph to the graph of its gradients.
 
 Nodes are visited once in reverse topological order. Each has by then received one contribution from every consumer;
-they are added up ("gradients sum at outward branches"), and the sum, the node's cotangent, is passed on: upstream times
-local gradient. The local gradients are the primitives' own declarations; this module names none of them. The result uses
-the same vocabulary as its source, so it can be differentiated again.
+they are added up ("gradients sum at outward branches"), and the sum, the node's cotangent, is passed on: upstream
+times local gradient. The local gradients are the primitives' own declarations; this module names none of them. The
+result uses the same vocabulary as its source, so it can be differentiated again.
 """
 
 from __future__ import annotations

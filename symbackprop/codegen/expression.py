@@ -1,7 +1,7 @@
 """Python expressions as syntax trees: a primitive's template filled with its operands.
 
-`ast.unparse` puts in the fewest parentheses, so there is no precedence table here. Templates are the `emit` facets of the
-primitives and the source of their helper functions: text of this package, never of the user.
+`ast.unparse` puts in the fewest parentheses, so there is no precedence table here. Templates are the `emit` facets of
+the primitives and the source of their helper functions: text of this package, never of the user.
 """
 
 from __future__ import annotations
@@ -81,16 +81,16 @@ class _Fill(ast.NodeTransformer):
         self.operands = operands
         self.dtype = dtype
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's own name
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.operands.get(node.id, node)
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if isinstance(node.value, float) and self.dtype == "float32":
             return call("float32", [node])
         return node
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # noqa: N802
-        constant = isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in {"inf", "nan", "pi", "e"}
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        constant = isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in {"inf", "nan"}
         return call("float32", [node]) if constant and self.dtype == "float32" else node
 
 

@@ -13,9 +13,9 @@ from symbackprop.codegen.scope import Helpers, Scope
 from symbackprop.codegen.steps import emit_step
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Const, Input, Node, Size
-from symbackprop.plan.steps import Step
 from symbackprop.plan.memory import made_by
 from symbackprop.plan.plan import IndexCheck, Plan
+from symbackprop.plan.steps import Step
 
 __all__ = ["KernelText", "emit_kernel", "index_check"]
 
@@ -56,8 +56,8 @@ def emit_kernel(
     scope = Scope(plan, Names([*taken, *sizes.values()]), sizes, helpers)
     nodes = plan.graph.nodes()
     inputs = [n for n in nodes if isinstance(n, Input)]
-    for node in sorted(inputs, key=plan.graph.inputs.index):
-        scope.bind(node, scope.names.fresh(plan.graph.hints.get(node, node.name)))
+    for argument in sorted(inputs, key=plan.graph.inputs.index):
+        scope.bind(argument, scope.names.fresh(plan.graph.hints.get(argument, argument.name)))
     arrays = [(node, scope.variable(node)) for node in plan.graph.outputs if node.rank]
     for node in plan.graph.outputs:
         if not isinstance(node, Const | Size):

@@ -246,5 +246,3 @@ class _LoopWriter:
         variable = self.scope.names.fresh(base)
         self.owned.append(variable)
         return variable
-
-

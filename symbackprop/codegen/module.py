@@ -82,7 +82,7 @@ class _ModuleWriter:
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions
-        parts.append(selftest.emit(self.plan, self.variables, self.sizes, self.wrt))
+        parts.append(selftest.emit(self.plan, self.sizes, self.wrt))
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
     # -- head -------------------------------------------------------------------------------------------------------
@@ -93,7 +93,8 @@ class _ModuleWriter:
         lines.append("Inputs, in calling order:")
         for a in self.arguments:
             kind = f"{a.dtype} {_shape_text(a.core_shape)}" if a.core_shape else a.dtype
-            lines.append(f"    {self.variables[a.identifier]}: {kind}" + ("" if a in self.wrt else ", not differentiated"))
+            remark = "" if a in self.wrt else ", not differentiated"
+            lines.append(f"    {self.variables[a.identifier]}: {kind}{remark}")
         lines += ["", "value(...) returns the value" + ("s, as a tuple." if len(program.outputs) > 1 else ".")]
         if "bprop" in self.plan.plans:
             lines += [
@@ -201,9 +202,11 @@ class _ModuleWriter:
         work: list[str] = []
         if text.workspace:
             arrays = [f"np.empty({self._shape(shape)}, {_numpy_type(dtype)})" for shape, dtype, _ in text.workspace]
-            lines += ["    if work is None:", f"        scratch = {_tuple(arrays)}", "    else:", "        scratch = work"]
+            lines += ["    if work is None:", f"        scratch = {_tuple(arrays)}"]
+            lines += ["    else:", "        scratch = work"]
             work = ["*scratch"]
-        called = [*(self.sizes[s] for s in text.sizes), *(v for _, v in text.inputs), *(v for _, v in text.arrays), *work]
+        values = [v for _, v in (*text.inputs, *text.arrays)]
+        called = [*(self.sizes[s] for s in text.sizes), *values, *work]
         target = f"{', '.join(scalars)} = " if scalars else ""
         return [*lines, f"    {target}_{name}({', '.join(called)})"]
 

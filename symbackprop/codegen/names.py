@@ -6,7 +6,7 @@ import builtins
 import keyword
 from collections.abc import Iterable
 
-__all__ = ["LOOP_LETTERS", "Names", "RESERVED"]
+__all__ = ["LOOP_LETTERS", "RESERVED", "Names"]
 
 #: Names the generated module uses itself.
 RESERVED = frozenset(

@@ -111,8 +111,8 @@ class Scope:
             case Reduction():
                 return f"{node.op.name} over axes {node.axes} of {self._operand(node.args[0])}"
             case Gather():
-                at = [self.variable(a) if isinstance(a, Input) else self._operand(a) for a in node.args[1:]]
-                return f"{self._operand(node.args[0])} at [{', '.join(at)}]" if at else f"part of {self._operand(node.args[0])}"
+                source, *at = map(self._operand, node.args)
+                return f"{source} at [{', '.join(at)}]" if at else f"part of {source}"
             case Scatter():
                 return self._scatter(node)
             case _:

@@ -1,4 +1,4 @@
-"""The self-test of a generated module: random small arguments, analytic against numerical gradient, a printed verdict."""
+"""The self-test of a generated module: random arguments, analytic against numerical gradient, a printed verdict."""
 
 from __future__ import annotations
 
@@ -57,11 +57,9 @@ if __name__ == "__main__":
 '''
 
 
-def emit(
-    plan: ModulePlan, variables: Mapping[str, str], sizes: Mapping[str, str], wrt: Sequence[Argument]
-) -> str:
+def emit(plan: ModulePlan, sizes: Mapping[str, str], wrt: Sequence[Argument]) -> str:
     """Return the text of the self-test, or of the example arguments alone when nothing is differentiated."""
-    example = _example(plan, variables, sizes)
+    example = _example(plan, sizes)
     if not wrt:
         return example
     step, tolerance = ("1e-6", "1e-6") if plan.real == "float64" else ("1e-2", "2e-2")
@@ -69,9 +67,10 @@ def emit(
     return f"{constants}\n\n\n{example}\n\n{_CHECK}"
 
 
-def _example(plan: ModulePlan, variables: Mapping[str, str], sizes: Mapping[str, str]) -> str:
+def _example(plan: ModulePlan, sizes: Mapping[str, str]) -> str:
     """Return the function that draws arguments of small, different sizes; index arguments stay in range."""
-    lines = ["def example(rng, low, high):", '    """Return random arguments of small sizes, real ones between low and high."""']
+    doc = "Return random arguments of small sizes, real ones between low and high."
+    lines = ["def example(rng, low, high):", f'    """{doc}"""']
     lines += [f"    {variable} = {3 + k}" for k, variable in enumerate(sizes.values())]
     renamed = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
     limits: dict[str, str] = {}

@@ -10,9 +10,9 @@ from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.node import Const, Node, Size
 from symbackprop.ir.types import AxisMap
-from symbackprop.plan.steps import Loop, Product, Step, Write
 from symbackprop.plan.memory import is_whole
 from symbackprop.plan.products import as_matrix_product
+from symbackprop.plan.steps import Loop, Product, Step, Write
 
 __all__ = ["emit_step"]
 
@@ -97,8 +97,8 @@ def _emit_write(step: Write, scope: Scope) -> list[str]:
             continue
         sign = "=" if node.disjoint or (whole and k == 0) else "+="
         variables = [scope.names.loop_variable() for _ in value.shape]
-        for k, (variable, extent) in enumerate(zip(variables, value.shape, strict=True)):
-            lines.append(f"{'    ' * k}for {variable} in range({scope.size(extent)}):")
+        for depth, (variable, extent) in enumerate(zip(variables, value.shape, strict=True)):
+            lines.append(f"{'    ' * depth}for {variable} in range({scope.size(extent)}):")
         index = [_index(m, [node.args[j] for j in piece.indices], variables, scope) for m in piece.spec]
         entry = ex.text(_entry(value, variables, scope))
         lines.append(f"{'    ' * len(variables)}{ex.text(ex.subscript(out, index))} {sign} {entry}")

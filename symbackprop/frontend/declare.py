@@ -56,7 +56,8 @@ def declare(
             squeeze = True
             core = [(ROW, sizes.dim(leaf.args[1])), (COL, sizes.dim(leaf.args[2]))]
         elif isinstance(leaf, sp.IndexedBase):
-            core = [(Slot(k), d) for k, d in enumerate(shapes.get(leaf, ()))]
+            shape = shapes[leaf] if leaf in shapes else tuple(map(sizes.dim, leaf.shape))
+            core = [(Slot(k), d) for k, d in enumerate(shape)]
         else:
             core = []
         size = batched.get(entry.name)

@@ -34,9 +34,7 @@ class Position(NamedTuple):
     def covers(self, extent: Dim) -> bool:
         """Whether this runs through an axis of size `extent` exactly once, in order."""
         index = self.running
-        return (
-            index is not None and self.stride == 1 and index.low + self.offset == ZERO and index.count == extent
-        )
+        return index is not None and self.stride == 1 and index.low + self.offset == ZERO and index.count == extent
 
 
 def atoms_of_index(expr: Any, size_of: Any) -> tuple[Dim, dict[str, Any]]:

@@ -125,6 +125,12 @@ def listed_leaves(inputs: Any, batch: Any, scan: Scan) -> tuple[list[Declared] |
     by_text = {text_of(leaf): leaf for leaf in (*scan.symbols, *scan.matrices, *scan.arrays)}
     entries = listed(inputs, by_text)
     leaves = {leaf for entry in entries or () for leaf in entry.leaves}
+    for leaf in (leaf for entry in entries or () for leaf in entry.leaves):
+        if isinstance(leaf, sp.IndexedBase) and leaf not in scan.arrays and leaf.shape is None:
+            raise InputError(
+                message(f"inputs lists the array {leaf}, which does not occur", hint="leave it out, or give it a shape")
+            )
+        scan.declare(leaf)
     if isinstance(batch, Mapping):
         leaves |= {by_text.get(key, key) if isinstance(key, str) else key for key in batch}
     return entries, leaves

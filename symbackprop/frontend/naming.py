@@ -10,12 +10,14 @@ import unicodedata
 __all__ = ["Namer", "sanitise"]
 
 #: Names that generated modules use themselves.
-_RESERVED = frozenset({
-    *("np", "numpy", "math", "njit", "numba", "scipy", "linalg", "prange", "intrinsic", "types", "sys"),
-    *("float32", "float64", "int64", "bool_", "inf", "nan", "pi", "e", "self", "cls", "args", "kwargs"),
-    *("work", "out", "ct", "residuals", "upstream", "grads", "value", "kernel", "main", "check"),
-    *("fprop", "bprop", "value_and_grad", "INPUTS", "OUTPUTS", "WRT"),
-})
+_RESERVED = frozenset(
+    {
+        *("np", "numpy", "math", "njit", "numba", "scipy", "linalg", "prange", "intrinsic", "types", "sys"),
+        *("float32", "float64", "int64", "bool_", "inf", "nan", "pi", "e", "self", "cls", "args", "kwargs"),
+        *("work", "out", "ct", "residuals", "upstream", "grads", "value", "kernel", "main", "check"),
+        *("fprop", "bprop", "value_and_grad", "INPUTS", "OUTPUTS", "WRT"),
+    }
+)
 _TAKEN = _RESERVED | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset(dir(builtins))
 
 

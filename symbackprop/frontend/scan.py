@@ -90,6 +90,11 @@ class Scan:
             self._close(list(self._walk(expr)))
         return self._free.get(id(expr), ())
 
+    def declare(self, leaf: Any) -> None:
+        """Note the size symbols of a leaf that does not occur."""
+        for size in entry_of(leaf).parts(leaf).sizes:
+            self.sizes.update(dict.fromkeys(symbols_of(size)))
+
     def is_free(self, symbol: Any) -> bool:
         """Whether `symbol` occurs outside every binder of it."""
         return symbol not in self._bound or any(symbol in self.free(root) for root in self._roots)

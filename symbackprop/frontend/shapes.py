@@ -101,9 +101,7 @@ def range_of(symbol: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def infer_shapes(
-    scan: Scan, sizes: Sizes, free: Sequence[Any]
-) -> tuple[dict[Any, tuple[Dim, ...]], dict[Any, Index]]:
+def infer_shapes(scan: Scan, sizes: Sizes, free: Sequence[Any]) -> tuple[dict[Any, tuple[Dim, ...]], dict[Any, Index]]:
     """Return the shape of every array, and the range of every free index.
 
     An axis that is addressed through data only gets a size of its own, named after the array and the axis.

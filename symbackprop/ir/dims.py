@@ -98,9 +98,10 @@ class Dim:
         """Return the value at `sizes` (symbol -> int)."""
         total = 0
         for m, c in self.terms:
+            term = c
             for name, e in m:
-                c *= sizes[name] ** e
-            total += c
+                term *= sizes[name] ** e
+            total += term
         return total
 
     def substitute(self, sizes: Mapping[str, Dim]) -> Dim:

@@ -7,6 +7,7 @@ closed (stages `match` on them); primitives are open (an `Elementwise` or `Reduc
 
 from __future__ import annotations
 
+import math
 import struct
 import weakref
 from collections.abc import Hashable, Sequence
@@ -69,6 +70,7 @@ class Node:
 
     def rebuilt(self, args: Sequence[Node]) -> Node:
         """Return the node of this operation on `args`, constructed and checked anew; leaves return themselves."""
+        assert not args
         return self
 
     def __add__(self, other: Node | float) -> Node:
@@ -108,7 +110,7 @@ def _apply(name: str, *args: Node | float) -> Node:
 
 def _intern(cls: type[Node], key: tuple[Hashable, ...], node_type: TensorType, args: tuple[Node, ...]) -> Node:
     """Return the node of this content: the living one, or a new one without its own fields set."""
-    full = (cls, node_type, args, *key)
+    full = (cls.kind, node_type, args, *key)
     node = _TABLE.get(full)
     if node is None:
         node = object.__new__(cls)
@@ -145,7 +147,7 @@ class Const(Node):
     def __new__(cls, value: float, node_type: TensorType) -> Const:
         if node_type.is_real:
             value = float(value)
-            bits: Hashable = struct.pack("<d", value) if value == value else "nan"
+            bits: Hashable = struct.pack("<d", value) if not math.isnan(value) else "nan"
         else:
             bits = value = (bool if node_type.dtype == "bool" else int)(value)
         node = _intern(cls, (bits,), node_type, ())
@@ -341,9 +343,7 @@ class Reduction(Node):
         return f"<{self.op.name} over {self.axes} {self.type}>"
 
 
-def check_axis_maps(
-    spec: tuple[AxisMap, ...], rank: int, indices: Sequence[Node], shape: tuple[Dim, ...]
-) -> None:
+def check_axis_maps(spec: tuple[AxisMap, ...], rank: int, indices: Sequence[Node], shape: tuple[Dim, ...]) -> None:
     """Check that an index map addresses `rank` axes from axes and index arrays that exist.
 
     Raises:

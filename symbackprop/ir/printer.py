@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from symbackprop.ir.graph import Graph
-from symbackprop.ir.node import Broadcast, Const, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter, Size
+from symbackprop.ir.node import (
+    Broadcast,
+    Const,
+    Contraction,
+    Elementwise,
+    Gather,
+    Input,
+    Node,
+    Reduction,
+    Scatter,
+    Size,
+)
 from symbackprop.ir.types import AxisMap
 
 __all__ = ["show"]

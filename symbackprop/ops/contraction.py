@@ -49,9 +49,7 @@ def contraction_adjoint(ct: Node, k: int, node: Contraction) -> Node:
     unique = tuple(dict.fromkeys(labels))
     available = {*spec.out, *(label for j in others for label in spec.ins[j])}
     present = tuple(label for label in unique if label in available)
-    part = contract(
-        [ct, *(node.args[j] for j in others)], [spec.out, *(spec.ins[j] for j in others)], present
-    )
+    part = contract([ct, *(node.args[j] for j in others)], [spec.out, *(spec.ins[j] for j in others)], present)
     shape = tuple(extents[label] for label in unique)
     full = spread(part, shape, [unique.index(label) for label in present])
     if len(unique) == len(labels):

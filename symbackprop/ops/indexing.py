@@ -61,8 +61,9 @@ def stack(values: Sequence[Node], shape: Sequence[Dim]) -> Node:
     pieces: list[Piece] = []
     for flat, value in enumerate(values):
         position: list[AxisMap] = []
+        rest = flat
         for size in reversed(sizes):
-            flat, at = divmod(flat, size)
+            rest, at = divmod(rest, size)
             position.insert(0, AxisMap(offset=Dim.of(at)))
         pieces.append((value, (), position))
     return scatter(pieces, shape, disjoint=True)

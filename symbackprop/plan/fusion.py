@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import toposort
 from symbackprop.ir.node import Contraction, Elementwise, Gather, Node, Reduction, Scatter
-from symbackprop.plan.access import is_access, is_leaf, loop_labels, reads, result_positions
+from symbackprop.plan.access import is_access, is_leaf, loop_labels, reads
 from symbackprop.plan.products import as_matrix_product
 from symbackprop.plan.sinking import sink
 from symbackprop.plan.steps import Loop, Product, Step, Write
@@ -138,4 +138,3 @@ def _store_across_steps(steps: list[Step], made_in: dict[Node, int], stored: set
                     continue
                 if made_in[source] != at or where != tuple(range(len(step.domain))):
                     stored.add(source)
-

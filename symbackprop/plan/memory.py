@@ -97,5 +97,3 @@ def is_whole(node: Scatter, k: int) -> bool:
     piece = node.pieces[k]
     whole = tuple(AxisMap((a,)) for a in range(node.rank))
     return piece.spec == whole and node.args[piece.value].shape == node.shape
-
-

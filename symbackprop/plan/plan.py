@@ -11,9 +11,9 @@ from symbackprop.ir.node import Gather, Node
 from symbackprop.ir.types import AxisMap
 from symbackprop.plan.access import is_leaf
 from symbackprop.plan.fusion import find_steps
-from symbackprop.plan.steps import Loop, Product, Step
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
+from symbackprop.plan.steps import Loop, Product, Step
 
 __all__ = ["IndexCheck", "Plan", "RangeCheck", "index_checks", "make_plan", "range_checks"]
 

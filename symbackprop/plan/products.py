@@ -72,8 +72,8 @@ def as_matrix_product(node: Node) -> MatrixProduct | None:
 def choose_paths(graph: Graph) -> Graph:
     """Return the graph with every contraction of three or more operands split into steps of two.
 
-    The pair to contract next is the one whose step costs least (greedy, as cost polynomials in the sizes; ties go to the
-    first). Labels that only one operand carries and that the result does not are summed inside it first.
+    The pair to contract next is the one whose step costs least (greedy, cost polynomials at a nominal size; ties go to
+    the first). Labels that only one operand carries and that the result does not are summed inside it first.
     """
     new = rebuild(graph.roots, lambda n: _split(n) if isinstance(n, Contraction) else n)
     return graph.replace(new)

@@ -32,7 +32,7 @@ def sink(steps: list[Step], made_in: dict[Node, int], stored: set[Node], keep: s
             moved = steps[target]
             assert isinstance(moved, Loop)
             loop.members = [n for n in loop.members if n not in cluster]
-            order = [n for n in reversed(cluster)]
+            order = list(reversed(cluster))
             moved.members = order + moved.members
             for n in order:
                 made_in[n] = target

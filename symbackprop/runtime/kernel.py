@@ -163,7 +163,7 @@ class Kernel:
             raise error from None
 
     def _workspace(self, function: str, arguments: Arguments) -> tuple[Any, ...]:
-        """Return the extra argument of a function that needs scratch memory: this thread's own arrays for these sizes."""
+        """Return a function's scratch memory as its extra argument: this thread's own arrays for these sizes."""
         slots = self._plans[function].workspace.slots
         if not slots:
             return ()
@@ -202,9 +202,7 @@ class Kernel:
     def _as_columns(self, arguments: Arguments) -> bool:
         """Whether vector results are columns: as in NumPy, unless the vectors that went in were one-dimensional."""
         vectors = self._vectors
-        return not vectors or any(
-            len(arguments.shapes[k]) == len(self._program.arguments[k].shape) for k in vectors
-        )
+        return not vectors or any(len(arguments.shapes[k]) == len(self._program.arguments[k].shape) for k in vectors)
 
     def _gradients(self, grads: tuple[Any, ...], arguments: Arguments) -> dict[str, Any]:
         shapes = arguments.shapes
@@ -229,7 +227,8 @@ class Kernel:
             missing = [o.name for o in outputs if o.name not in upstream]
             if missing or len(upstream) != len(outputs):
                 expected = ", ".join(o.name for o in outputs)
-                raise InputError(message("upstream: wrong keys", expected=expected, found=", ".join(map(str, upstream))))
+                found = ", ".join(map(str, upstream))
+                raise InputError(message("upstream: wrong keys", expected=expected, found=found))
             parts = [upstream[o.name] for o in outputs]
         else:
             parts = list(upstream)

@@ -33,6 +33,10 @@ def test_a_listed_argument_may_be_unused() -> None:
     p = program(x**2, inputs=[x, y])
     assert names(p) == ["x", "y"]
     assert p.wrt == ("x",)
+    unused = sp.IndexedBase("u", shape=(n, 2))
+    p = program(x * m, inputs=[x, W, unused])
+    assert [tuple(map(str, a.shape)) for a in p.arguments] == [(), ("m", "n"), ("n", "2")]
+    assert p.wrt == ("x",)
 
 
 def test_nested_arguments() -> None:
@@ -101,7 +105,22 @@ def test_sizes_are_told_apart_by_name_only() -> None:
 
 
 def test_hostile_names() -> None:
-    texts = ["x; import os", "lambda", "\\theta_1", "λ", "Δ", "é", "np", "range", "__import__", "1a", "", "'", "work", "x"]
+    texts = [
+        "x; import os",
+        "lambda",
+        "\\theta_1",
+        "λ",
+        "Δ",
+        "é",
+        "np",
+        "range",
+        "__import__",
+        "1a",
+        "",
+        "'",
+        "work",
+        "x",
+    ]
     p = program(sp.Add(*[sp.Symbol(t) * i for i, t in enumerate(texts, 1)]))
     identifiers = [a.identifier for a in p.arguments]
     assert len(set(identifiers)) == len(texts)
@@ -130,7 +149,14 @@ def test_equal_names_with_different_assumptions() -> None:
 def test_identifiers() -> None:
     assert [sanitise(t) for t in ("a_b", "a  b", "α₁", "2x", "???")] == ["a_b", "a_b", "alpha1", "v_2x", "v"]
     namer = Namer()
-    assert [namer.identifier(t) for t in ("a", "a", "a_1", "a", "if", "if")] == ["a", "a_1", "a_1_1", "a_2", "if_", "if_1"]
+    assert [namer.identifier(t) for t in ("a", "a", "a_1", "a", "if", "if")] == [
+        "a",
+        "a_1",
+        "a_1_1",
+        "a_2",
+        "if_",
+        "if_1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +183,10 @@ def test_identifiers() -> None:
         (lambda: program(x, inputs=[x + 1]), "an entry of inputs is neither a symbol nor a list of symbols\n"),
         (lambda: program(x, inputs=3), "inputs is neither a sequence nor a dict\n  found: 3"),
         (lambda: program(x, inputs={3: x}), "a name in inputs is not a string\n  found: 3"),
+        (
+            lambda: program(x, inputs=[x, sp.IndexedBase("a")]),
+            "inputs lists the array a, which does not occur\n  hint: leave it out, or give it a shape",
+        ),
         (lambda: program(x, inputs=[[]]), "a nested entry of inputs is empty\n"),
         (lambda: program(x * k, inputs=[[x, k]]), "a nested entry of inputs may hold real scalar symbols only\n"),
         (lambda: program(x, inputs=[[x, 1]]), "a nested entry of inputs may hold real scalar symbols only\n"),

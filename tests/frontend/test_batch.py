@@ -90,8 +90,10 @@ def test_mean_is_an_expression() -> None:
     [
         (
             lambda: program(Mean(lam, "N")),
-            "Mean over 'N', which is no batch axis\n  in: Mean(lam, 'N')\n  expected: a batch axis\n"
-            "  hint: declare it: batch={\"x\": \"N\"}",
+            """Mean over 'N', which is no batch axis
+  in: Mean(lam, 'N')
+  expected: a batch axis
+  hint: declare it: batch={"x": "N"}""",
         ),
         (
             lambda: program(Mean(lam, "M"), batch={"lam": "N"}),
@@ -101,7 +103,7 @@ def test_mean_is_an_expression() -> None:
         (lambda: Mean(lam, 3), "Mean needs an expression and the name of a batch axis\n"),
         (lambda: program(lam, batch={"q": "N"}), "batch names the input 'q', which does not occur\n  expected: lam"),
         (lambda: program(lam, batch={sp.Symbol("q"): "N"}), "batch names the input q, which does not occur\n"),
-        (lambda: program(lam, batch={"lam": 3}), "the batch axis of lam is not a name\n  expected: \"N\"\n  found: 3"),
+        (lambda: program(lam, batch={"lam": 3}), 'the batch axis of lam is not a name\n  expected: "N"\n  found: 3'),
         (lambda: program(lam, batch=["lam"]), "batch is not a dict\n"),
     ],
 )

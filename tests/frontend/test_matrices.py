@@ -145,8 +145,7 @@ def test_scalar_product_scales_the_finished_product() -> None:
         ),
         (
             sp.exp(W * x),
-            "exp needs scalars\n  in: exp(W*x)\n  found: an operand of shape m x 1\n"
-            "  hint: write X.applyfunc(f) to apply f to every entry",
+            "exp needs scalars\n  in: exp(W*x)\n  found: an operand of shape m x 1\n  hint: write X.applyfunc(f)",
         ),
     ],
 )
@@ -170,11 +169,20 @@ def test_an_entry_outside_a_literal_shape() -> None:
     ("expr", "text"),
     [
         (sp.Inverse(A), "Inverse is not supported\n  in: A**(-1)"),
-        (sp.MatPow(A, -2), "MatPow is supported for positive integer exponents only\n  in: A**(-2)\n  found: exponent -2"),
+        (
+            sp.MatPow(A, -2),
+            "MatPow is supported for positive integer exponents only\n  in: A**(-2)\n  found: exponent -2",
+        ),
         (sp.Determinant(A), "Determinant is not supported\n  in: Determinant(A)"),
-        (sp.MatPow(A, lam), "MatPow is supported for positive integer exponents only\n  in: A**lam\n  found: exponent lam"),
+        (
+            sp.MatPow(A, lam),
+            "MatPow is supported for positive integer exponents only\n  in: A**lam\n  found: exponent lam",
+        ),
         (sp.KroneckerProduct(A, W), "KroneckerProduct is not supported"),
-        (sp.MatrixSymbol("Z", n / 2, 1), "Rational is not supported in a size\n  in: n/2\n  found: 1/2\n  hint: write a polynomial"),
+        (
+            sp.MatrixSymbol("Z", n / 2, 1),
+            "Rational is not supported in a size\n  in: n/2\n  found: 1/2\n  hint: write a polynomial",
+        ),
     ],
 )
 def test_refusals(expr, text) -> None:

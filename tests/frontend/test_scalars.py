@@ -137,7 +137,10 @@ def test_float32_throughout() -> None:
         (sp.I * x, "ImaginaryUnit is not supported\n  in: I\n  hint: every value is real; write real and imaginary"),
         (sp.gamma(x), "gamma is not supported\n  in: gamma(x)"),
         (sp.Function("f")(x), "the undefined function f is not supported\n  in: f(x)"),
-        (sp.Integral(x, (x, 0, y)), "Integral is not supported\n  in: Integral(x, (x, 0, y))\n  hint: call .doit() first"),
+        (
+            sp.Integral(x, (x, 0, y)),
+            "Integral is not supported\n  in: Integral(x, (x, 0, y))\n  hint: call .doit() first",
+        ),
         (sp.Derivative(sp.sin(x), x), "Derivative is not supported"),
         (sp.zoo, "ComplexInfinity is not supported\n  in: zoo\n  hint: a division by zero was evaluated"),
         (sp.nan, "NaN is not supported"),
