@@ -288,8 +288,8 @@ class Settings:
     hidden: int = 100
     epochs: int = 25
     batch: int = 32
-    rate: float = 0.6
-    decay: float = 0.1
+    rate: float = 0.3
+    decay: float = 0.06
     lam: float = 1e-3
     negatives: int = 20
     word_rate: float = 10.0

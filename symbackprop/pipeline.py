@@ -20,9 +20,9 @@ import sympy as sp
 
 import symbackprop.ops  # noqa: F401 - fills the registry
 from symbackprop.autodiff.bprop import build_bprop
-from symbackprop.codegen.module import ModulePlan
+from symbackprop.codegen.module import ModulePlan, Support
 from symbackprop.cost import Count, count, dominating, ratio_bound
-from symbackprop.errors import CostError, message
+from symbackprop.errors import CostError, InputError, message
 from symbackprop.frontend.program import Program
 from symbackprop.frontend.translate import translate
 from symbackprop.ir.dims import Dim
@@ -38,6 +38,8 @@ from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
 from symbackprop.rewrite.rules import RULES_LATE
 from symbackprop.runtime.kernel import Kernel, Record
+from symbackprop.runtime.straightline import IMPORTS
+from symbackprop.runtime.straightline import source as straight_line_source
 
 __all__ = ["Certificate", "compile"]
 
@@ -101,7 +103,7 @@ def compile(  # noqa: A001 - the verb users expect
     """
     options = Options(dtype=dtype, name=name)
     program = translate(expr, wrt=wrt, inputs=inputs, names=names, batch=batch, options=options)
-    forward = _drop_unused_labels(_tidy(program.graph, options))
+    forward = _settle_labels(_tidy(program.graph, options), program)
     upstream = _upstream_inputs(forward, program, options)
     wrt_nodes = [n for n, a in zip(forward.inputs, program.arguments, strict=True) if a.name in program.wrt]
     derived = _tidy(_with_gradients(forward, wrt_nodes, upstream), options)
@@ -121,15 +123,23 @@ def compile(  # noqa: A001 - the verb users expect
         size_actions=tuple(actions),
         index_checks=tuple(index_checks(Graph(forward.inputs, joint.outputs[: len(forward.outputs)]))),
         range_checks=tuple(range_checks(program.graph)),
+        support=Support("straight_line", IMPORTS, straight_line_source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )
     return Kernel(module, _records(program.arguments, program), _records(program.outputs, program), certificate)
 
 
-def _drop_unused_labels(graph: Graph) -> Graph:
-    """Return the graph without labels of values that the simplified results do not need."""
+def _settle_labels(graph: Graph, program: Program) -> Graph:
+    """Return the graph without labels of values that simplification did away with.
+
+    Raises:
+        InputError: a label whose value the outputs never contained.
+    """
     used = set(toposort(graph.outputs))
     names = {label: n for label, n in graph.names.items() if n in used}
+    for label, error in program.unmatched.items():
+        if label not in names:
+            raise InputError(error)
     return Graph(graph.inputs, graph.outputs, names, {n: label for label, n in names.items()})
 
 
@@ -139,7 +149,8 @@ def _with_gradients(forward: Graph, wrt: Sequence[Node], upstream: tuple[Input, 
     cotangents = build_bprop(forward, [*wrt, *(node for _, node in labelled)], upstream)
     hints = dict(forward.hints)
     for (hint, _), ct in zip(labelled, cotangents[len(wrt) :], strict=True):
-        hints.setdefault(ct, hint)
+        if ct.args:
+            hints.setdefault(ct, hint)
     return Graph((*forward.inputs, *upstream), (*forward.outputs, *cotangents[: len(wrt)]), forward.names, hints)
 
 

@@ -29,7 +29,8 @@ FLOOR = {
 LIBRARIES = {
     "sympy": {"ops", "frontend", "pipeline"},
     "mpmath": {"ops"},
-    "numba": set(),
+    "numba": {"runtime"},
+    "llvmlite": {"runtime"},
     "scipy": {"ops", "cost"},
     "numpy": {"ops", "interpret", "rewrite", "cost", "runtime", "frontend"},
 }

@@ -8,6 +8,7 @@ result uses the same vocabulary as its source, so it can be differentiated again
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -125,7 +126,11 @@ def _accumulate(contributions: list[Node]) -> Node:
         for value, indices, spec in pieces_of(node):
             places.setdefault((tuple(indices), tuple(spec)), []).append(value)
     pieces: list[Piece] = [(_sum(values), indices, spec) for (indices, spec), values in places.items()]
-    return scatter(pieces, shape, disjoint=_covers([spec for (_, spec) in places], shape))
+    empty = _empty_entries([spec for (_, spec) in places], shape)
+    if empty is None:
+        return scatter(pieces, shape)
+    zero = fill(0.0, (), sparse[0].dtype)
+    return scatter([*pieces, *((zero, (), spec) for spec in empty)], shape, disjoint=True)
 
 
 def _sum(values: list[Node]) -> Node:
@@ -137,7 +142,12 @@ def _sum(values: list[Node]) -> Node:
     return total
 
 
-def _covers(specs: list[tuple[AxisMap, ...]], shape: tuple[Dim, ...]) -> bool:
-    """Return whether distinct `specs` are single entries that together fill the constant `shape`."""
+def _empty_entries(specs: list[tuple[AxisMap, ...]], shape: tuple[Dim, ...]) -> list[tuple[AxisMap, ...]] | None:
+    """Return the entries of a constant `shape` that distinct `specs` leave out, None if these are not all entries."""
     single = all(m.index is None and not m.axes and m.offset.is_const for spec in specs for m in spec)
-    return single and all(d.is_const for d in shape) and len(specs) == product(shape).value
+    if not single or not all(d.is_const for d in shape) or product(shape).value > 2 * len(specs):
+        return None
+    written = set(specs)
+    everything = itertools.product(*(range(d.value) for d in shape))
+    entries = (tuple(AxisMap(offset=Dim.of(p)) for p in at) for at in everything)
+    return [spec for spec in entries if spec not in written]

@@ -7,7 +7,6 @@ the primitives and the source of their helper functions: text of this package, n
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import inspect
 import math
@@ -74,26 +73,6 @@ def subscript(array: str, index: Sequence[str]) -> ast.expr:
     return ast.Subscript(name(array), where, ast.Load())
 
 
-class _Fill(ast.NodeTransformer):
-    """Puts operands in for a template's variables and casts its float literals."""
-
-    def __init__(self, operands: dict[str, ast.expr], dtype: str) -> None:
-        self.operands = operands
-        self.dtype = dtype
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.operands.get(node.id, node)
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        if isinstance(node.value, float) and self.dtype == "float32":
-            return call("float32", [node])
-        return node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        constant = isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in {"inf", "nan"}
-        return call("float32", [node]) if constant and self.dtype == "float32" else node
-
-
 def fill_template(op: Primitive, args: Sequence[ast.expr], attr: Sequence[int], dtype: str) -> ast.expr:
     """Return the expression of primitive `op` on `args`; a primitive of any arity is folded from the left."""
     params = {"n": literal(attr[0], "int64")} if attr else {}
@@ -107,9 +86,31 @@ def fill_template(op: Primitive, args: Sequence[ast.expr], attr: Sequence[int], 
 
 
 def _fill(template: str, operands: dict[str, ast.expr], dtype: str) -> ast.expr:
-    tree = _Fill(operands, dtype).visit(copy.deepcopy(parse(template)))
+    tree = _put(parse(template), operands, dtype)
     assert isinstance(tree, ast.expr)
     return tree
+
+
+def _put(node: Any, operands: dict[str, ast.expr], dtype: str) -> Any:
+    """Return a copy of a syntax tree with operands put in for its variables and its float literals cast.
+
+    Operands are shared, not copied. Templates and helper functions are a few levels deep.
+    """
+    match node:
+        case ast.Name():
+            return operands.get(node.id, node)
+        case ast.Constant(value=float()) if dtype == "float32":
+            return call("float32", [node])
+        case ast.Attribute(value=ast.Name(id="math"), attr="inf" | "nan") if dtype == "float32":
+            return call("float32", [node])
+        case ast.Attribute() | ast.Constant():
+            return node
+        case list():
+            return [_put(item, operands, dtype) for item in node]
+        case ast.AST():
+            return type(node)(**{field: _put(value, operands, dtype) for field, value in ast.iter_fields(node)})
+        case _:
+            return node
 
 
 def helper_source(function: Callable[..., Any], dtype: str) -> str:
@@ -121,4 +122,4 @@ def helper_source(function: Callable[..., Any], dtype: str) -> str:
     definition.decorator_list = []
     for argument in definition.args.args:
         argument.annotation = None
-    return ast.unparse(_Fill({}, dtype).visit(definition))
+    return ast.unparse(ast.fix_missing_locations(_put(definition, {}, dtype)))

@@ -19,7 +19,10 @@ from symbackprop.ir.node import Input, Node
 from symbackprop.plan.plan import IndexCheck, Plan, RangeCheck
 from symbackprop.plan.sizes import Bind, Check
 
-__all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
+__all__ = ["FUNCTIONS", "ModulePlan", "Support", "emit_module"]
+
+#: Statements from which a straight-line kernel goes to LLVM directly.
+LONG = 100
 
 #: Public functions of a generated module.
 FUNCTIONS = ("value", "fprop", "bprop", "value_and_grad")
@@ -39,6 +42,7 @@ class ModulePlan:
         upstream: the upstream inputs of bprop's graph, in output order.
         size_actions, index_checks, range_checks: what is read off and demanded of the arguments.
         summary: lines on cost for the module's docstring.
+        support: the decorator that long straight-line kernels carry.
     """
 
     name: str
@@ -51,6 +55,16 @@ class ModulePlan:
     index_checks: tuple[IndexCheck, ...]
     range_checks: tuple[RangeCheck, ...]
     summary: tuple[str, ...] = ()
+    support: Support | None = None
+
+
+@dataclass(frozen=True)
+class Support:
+    """Text that a module carries on demand: a decorator's name, the imports it needs, its source."""
+
+    decorator: str
+    imports: tuple[str, ...]
+    source: str
 
 
 def emit_module(plan: ModulePlan) -> str:
@@ -74,11 +88,14 @@ class _ModuleWriter:
         bound = {a.symbol for a in plan.size_actions if isinstance(a, Bind)}
         self.bound = [s for s in sorted(plan.program.sizes) if s in bound]
         self.texts = {name: self._kernel_text(name) for name in FUNCTIONS if name in plan.plans}
+        self.long = {name for name, text in self.texts.items() if plan.support and _is_long(text)}
 
     def text(self) -> str:
         """Return the module."""
         functions = [self._function(name) for name in self.texts]
         parts = [self._head(), *self._helper_functions()]
+        if self.plan.support and self.long:
+            parts.append(self.plan.support.source)
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions
@@ -104,7 +121,11 @@ class _ModuleWriter:
             ]
         if self.plan.summary:
             lines += ["", *self.plan.summary]
-        lines += ['"""', "", "import math", "", "import numpy as np", "from numba import njit", ""]
+        needed = self.plan.support.imports if self.plan.support and self.long else ()
+        plain = [line for line in needed if line.startswith("import ")]
+        outside = [line for line in needed if line not in plain]
+        lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np", "from numba import njit"]
+        lines += [*outside, ""]
         lines += [f"{self.plan.real} = np.{self.plan.real}", 'jit = njit(error_model="numpy")', ""]
         lines.append(f"INPUTS = {_tuple(repr(a.identifier) for a in self.arguments)}")
         lines.append(f"WRT = {_tuple(repr(a.identifier) for a in self.wrt)}")
@@ -168,7 +189,7 @@ class _ModuleWriter:
 
     def _function(self, name: str) -> str:
         text = self.texts[name]
-        inner = bool(text.arrays or text.workspace or text.sizes)
+        inner = self._has_kernel(name)
         lines = [*self._kernel(name, text), "", ""] if inner else []
         signature = self._signature(name, with_work=bool(text.workspace))
         lines += ["@jit", f"def {name}({signature}):", f'    """{self._summary(name)}"""']
@@ -184,13 +205,19 @@ class _ModuleWriter:
         lines += self._return(name, text, scalars)
         return "\n".join(lines)
 
+    def _has_kernel(self, name: str) -> bool:
+        """Whether the mathematics stands in a function of its own, apart from checks and allocation."""
+        text = self.texts[name]
+        return bool(text.arrays or text.workspace or text.sizes) or name in self.long
+
     def _kernel(self, name: str, text: KernelText) -> list[str]:
         parameters = [self.sizes[s] for s in text.sizes]
         parameters += [v for _, v in text.inputs]
         parameters += [v for _, v in text.arrays]
         parameters += [v for _, _, v in text.workspace]
         scalars = [r for r in text.results if r is not None]
-        lines = ["@jit", f"def _{name}({', '.join(parameters)}):"]
+        decorator = self.plan.support.decorator if self.plan.support and name in self.long else "jit"
+        lines = [f"@{decorator}", f"def _{name}({', '.join(parameters)}):"]
         lines.append(f'    """{_KERNEL_DOCS[name]}"""')
         lines += [f"    {line}" for line in text.body]
         if scalars:
@@ -301,6 +328,14 @@ _KERNEL_DOCS = {
     "bprop": "Compute the gradients into the given arrays.",
     "value_and_grad": "Compute the value, and the gradients into the given arrays.",
 }
+
+
+def _is_long(text: KernelText) -> bool:
+    """Whether a kernel is straight-line real code long enough that numba's type inference would be felt."""
+    if len(text.body) < LONG or text.sizes or text.workspace or any(not n.type.is_real for n, _ in text.inputs):
+        return False
+    statements = [line for line in text.body if not line.startswith("#")]
+    return not any(line.startswith((" ", "for ", "if ")) or "[...]" in line for line in statements)
 
 
 def _canonical(variable: str, argument: Argument, *, keep_shape: bool) -> list[str]:

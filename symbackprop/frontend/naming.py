@@ -14,7 +14,7 @@ _RESERVED = frozenset(
     {
         *("np", "numpy", "math", "njit", "numba", "scipy", "linalg", "prange", "intrinsic", "types", "sys"),
         *("float32", "float64", "int64", "bool_", "inf", "nan", "pi", "e", "self", "cls", "args", "kwargs"),
-        *("work", "out", "ct", "residuals", "upstream", "grads", "value", "kernel", "main", "check"),
+        *("work", "ct", "residuals", "upstream", "grads", "value", "kernel", "main", "check"),
         *("fprop", "bprop", "value_and_grad", "INPUTS", "OUTPUTS", "WRT"),
     }
 )

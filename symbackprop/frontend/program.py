@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from symbackprop.ir.dims import Dim
@@ -69,6 +69,8 @@ class Program:
         wrt: names of the arguments to differentiate for, in argument order.
         sizes: identifier of each size symbol -> the user's own text for it.
         symbols: identifier of each size symbol -> the SymPy object that stands for it in reports.
+        unmatched: labels whose values the outputs do not contain as written, with the error to raise if they do not
+            contain them after simplification either: `(u.T*h)[0, 0]` is a sum over entries to SymPy.
     """
 
     graph: Graph
@@ -78,3 +80,4 @@ class Program:
     wrt: tuple[str, ...]
     sizes: Mapping[str, str]
     symbols: Mapping[str, Any]
+    unmatched: Mapping[str, str] = field(default_factory=dict)

@@ -83,8 +83,11 @@ def translate(
         {namer.identifier(label): value.node for label, value in named.items()},
     )
     used = set(toposort(graph.outputs))
-    for label, value in named.items():
-        _check_label(label, labels[label], value.node in used)
+    unmatched = {
+        identifier: _no_label(label, labels[label])
+        for (identifier, node), label in zip(graph.names.items(), named, strict=True)
+        if node not in used
+    }
     check_sizes(arguments, sizes)
     occurring = [a.name for a, node in zip(arguments, nodes, strict=True) if node in used]
     return Program(
@@ -95,6 +98,7 @@ def translate(
         resolve_wrt(wrt, declared, arguments, occurring),
         dict(sizes.texts),
         dict(sizes.symbols),
+        unmatched,
     )
 
 
@@ -115,12 +119,9 @@ def _batch_names(batch: Any) -> set[str]:
     return {axis.name if isinstance(axis, sp.Symbol) else axis for axis in batch.values() if axis}
 
 
-def _check_label(label: str, expr: Any, occurs: bool) -> None:
-    if not occurs:
-        raise InputError(
-            message(
-                f"the named intermediate {label!r} does not occur",
-                where=describe(expr),
-                hint="build the outputs from the same sub-expression",
-            )
-        )
+def _no_label(label: str, expr: Any) -> str:
+    return message(
+        f"the named intermediate {label!r} does not occur",
+        where=describe(expr),
+        hint="build the outputs from the same sub-expression",
+    )

@@ -18,7 +18,8 @@ class Graph:
         inputs: the arguments in calling order; one may be unused.
         outputs: the results in order.
         names: the user's labels for intermediates: label -> node. Labelled nodes survive every pass.
-        hints: preferred variable names of values; they keep nothing alive and follow a value through the passes.
+        hints: preferred variable names of values; they keep nothing alive and follow a value through the passes,
+            except into a leaf, which has a name or a number of its own.
     """
 
     inputs: tuple[Input, ...]
@@ -40,7 +41,7 @@ class Graph:
         names = {label: mapping[node] for label, node in self.names.items()}
         hints: dict[Node, str] = {}
         for node, hint in self.hints.items():
-            if node in mapping:
+            if node in mapping and mapping[node].args:
                 hints.setdefault(mapping[node], hint)
         return Graph(self.inputs, tuple(mapping[n] for n in self.outputs), names, hints)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, MutableMapping, Sequence
 from symbackprop.errors import SymbackpropError
 from symbackprop.ir.graph import Graph, rebuild
 from symbackprop.ir.node import Elementwise, Node, Reduction
+from symbackprop.ir.registry import Trait
 from symbackprop.ops.layout import spread
 from symbackprop.options import Warrant
 from symbackprop.rewrite.pattern import Head, Scope, head, heads_fit
@@ -170,4 +171,12 @@ class _Run:
                 if self.limit < 0:
                     raise SymbackpropError(f"rewrite rules do not come to an end: {self.fired.most_common(5)}")
                 return result
+        return self._mirrored(node)
+
+    def _mirrored(self, node: Node) -> Node:
+        """Return y + x for x + y when the program has that already: the two become one, in the order met first."""
+        if isinstance(node, Elementwise) and len(node.args) == 2 and Trait.COMMUTATIVE in node.op.traits:
+            mirrored = node.with_args(node.args[::-1])
+            if mirrored in self.done:
+                return mirrored
         return node

@@ -16,8 +16,8 @@ JOINTS = 7
 NAMES = ("theta", "alpha", "a", "d")
 
 
-def arm(n_joints: int) -> tuple[sp.Expr, dict[str, list[sp.Symbol]]]:
-    """Return the squared distance of the arm's tip from (1, 1, 1), and its Denavit-Hartenberg parameters."""
+def arm(n_joints: int) -> tuple[list[sp.Expr], dict[str, list[sp.Symbol]]]:
+    """Return the coordinates of the arm's tip, and its Denavit-Hartenberg parameters."""
     parameters = {name: list(sp.symbols(f"{name}0:{n_joints}", real=True)) for name in NAMES}
     pose = sp.eye(4)
     for theta, alpha, a, d in zip(*parameters.values(), strict=True):
@@ -25,7 +25,7 @@ def arm(n_joints: int) -> tuple[sp.Expr, dict[str, list[sp.Symbol]]]:
         pose = pose * sp.Matrix(
             [[ct, -st * ca, st * sa, a * ct], [st, ct * ca, -ct * sa, a * st], [0, sa, ca, d], [0, 0, 0, 1]]
         )
-    return sum((pose[row, 3] - 1) ** 2 for row in range(3)), parameters
+    return [pose[row, 3] for row in range(3)], parameters
 
 
 def point(n_joints: int) -> dict[str, np.ndarray]:
@@ -34,7 +34,7 @@ def point(n_joints: int) -> dict[str, np.ndarray]:
 
 
 def by_hand(values: dict[str, list[mp.mpf]]) -> mp.mpf:
-    """Return the same with mpmath, moving the tip backwards through the joints, vectors only."""
+    """Return the squared distance of the tip from (1, 1, 1), the tip moved backwards through the joints."""
     tip = [mp.mpf(0)] * 3
     for theta, alpha, a, d in reversed(list(zip(*(values[name] for name in NAMES), strict=True))):
         u, v, w = tip
@@ -63,8 +63,8 @@ def reference(values: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarra
 
 
 def test_value_and_gradient() -> None:
-    expr, parameters = arm(JOINTS)
-    kernel = sbp.compile(expr, inputs=parameters)
+    tip, parameters = arm(JOINTS)
+    kernel = sbp.compile(sum((coordinate - 1) ** 2 for coordinate in tip), inputs=parameters)
     values = point(JOINTS)
     value, grads = kernel.value_and_grad(**values)
     expected, slopes = reference(values)
@@ -82,18 +82,22 @@ def test_operations_grow_with_the_graph_not_with_the_tree() -> None:
     """Each joint adds the same few operations, forward and backward, while SymPy's tree grows many times over."""
     costs = {}
     for n_joints in (5, 6, 7):
-        expr, parameters = arm(n_joints)
-        cost = sbp.compile(expr, inputs=parameters).cost()
+        tip, parameters = arm(n_joints)
+        cost = sbp.compile(tip[0], inputs=parameters).cost()
         costs[n_joints] = int(cost.fprop), int(cost.bprop)
-    assert costs[7][0] < 400
-    assert costs[7][1] < 1000
+    assert tip[0].count_ops() > 4000
+    assert costs[7][0] < 250
+    assert costs[7][1] < 500
     for forward_or_backward in (0, 1):
         first, second, third = (costs[n_joints][forward_or_backward] for n_joints in (5, 6, 7))
         assert third - second == second - first
 
 
 def test_compiles_within_three_seconds() -> None:
-    """Compilation and first call, numba included, in a fresh process that has compiled something else before."""
+    """Compilation and first call, numba included, in a fresh process that has compiled something else before.
+
+    Processor time is counted, so that other tests running beside this one do not matter.
+    """
     out = subprocess.run([sys.executable, __file__], check=True, capture_output=True, text=True)
     measured = json.loads(out.stdout)
     assert measured["seconds"] < 3.0
@@ -105,8 +109,8 @@ if __name__ == "__main__":
 
     warm_symbol = sp.Symbol("x")
     sbp.compile(sp.sin(warm_symbol) * warm_symbol, inputs={"v": [warm_symbol]}).value_and_grad(np.ones(1))
-    expression, nested = arm(JOINTS)
-    start = time.perf_counter()
-    _, all_grads = sbp.compile(expression, inputs=nested).value_and_grad(**point(JOINTS))
-    seconds = time.perf_counter() - start
+    coordinates, nested = arm(JOINTS)
+    start = time.process_time()
+    _, all_grads = sbp.compile(coordinates[0], inputs=nested).value_and_grad(**point(JOINTS))
+    seconds = time.process_time() - start
     print(json.dumps({"seconds": seconds, "gradients": sum(grad.size for grad in all_grads.values())}))

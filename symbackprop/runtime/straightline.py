@@ -1,0 +1,210 @@
+"""Long straight-line code straight to LLVM: the decorator that generated modules carry when they need it.
+
+numba's type inference takes milliseconds per statement, which a kernel of a thousand scalar operations feels. Everything
+in such a kernel has one type, so nothing needs inferring: each statement becomes its LLVM instructions directly. The
+text below the imports is copied into generated modules; it uses numba and its llvmlite only.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import math
+import operator
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.typing import signature
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+__all__ = ["IMPORTS", "source", "straight_line"]
+
+#: The imports that the copied text needs.
+IMPORTS = (
+    "import ast",
+    "import functools",
+    "import inspect",
+    "import operator",
+    "import textwrap",
+    "from llvmlite import ir",
+    "from numba import types",
+    "from numba.core.typing import signature",
+    "from numba.extending import intrinsic",
+    "from numba.np.arrayobj import make_array",
+)
+
+
+def straight_line(function: Callable[..., Any]) -> Any:
+    """Compile straight-line code on numbers and entries of arrays to LLVM, without numba's type inference.
+
+    Statements are assignments to variables and array entries, then possibly a return. All values have one float type.
+    """
+
+    def define(_: Any, *args: Any) -> Any:
+        body = _parsed(function).body
+        real = next(a.dtype if isinstance(a, types.Array) else a for a in args)
+        returned = body[-1].value if isinstance(body[-1], ast.Return) else None
+        many = isinstance(returned, ast.Tuple)
+        result = types.UniTuple(real, len(returned.elts)) if many else real if returned else types.none
+
+        def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+            block = _Block(context, builder, real, function.__globals__)
+            names = inspect.signature(function).parameters
+            for name, kind, value in zip(names, sig.args, values):
+                block.bind(name, kind, value)
+            results = [block.value(e) for e in (returned.elts if many else [returned])] if block.run(body) else []
+            if many:
+                return context.make_tuple(builder, result, results)
+            return results[0] if results else context.get_dummy_value()
+
+        return signature(result, *args), generate
+
+    parameters = inspect.signature(function).parameters.values()
+    first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    define.__signature__ = inspect.Signature([first, *parameters])
+    return intrinsic(define)
+
+
+class _Block:
+    """Writes LLVM instructions for Python expressions; `local` holds variables, `arrays` pointers to entries."""
+
+    def __init__(self, context: Any, builder: Any, real: Any, names: dict[str, Any]) -> None:
+        self.context, self.builder, self.real, self.names = context, builder, real, names
+        self.type = context.get_value_type(real)
+        self.local: dict[str, Any] = {}
+        self.arrays: dict[str, Any] = {}
+
+    def bind(self, name: str, kind: Any, value: Any) -> None:
+        """Let an argument be known by its name."""
+        if isinstance(kind, types.Array):
+            self.arrays[name] = make_array(kind)(self.context, self.builder, value)
+        else:
+            self.local[name] = value
+
+    def run(self, body: list[Any]) -> bool:
+        """Write all assignments; return whether a result follows."""
+        for statement in body:
+            if isinstance(statement, ast.Return):
+                return True
+            if not isinstance(statement, (ast.Assign, ast.AugAssign)):
+                continue
+            value = self.value(statement.value)
+            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+            if isinstance(statement, ast.AugAssign):
+                value = self.binary(statement.op, self.value(target), value)
+            if isinstance(target, ast.Name):
+                self.local[target.id] = value
+            else:
+                self.builder.store(value, self.entry(target))
+        return False
+
+    def entry(self, node: Any) -> Any:
+        """Return the pointer to an array entry at constant positions of a C-contiguous array."""
+        array = self.arrays[node.value.id]
+        at = ast.literal_eval(node.slice)
+        positions = at if isinstance(at, tuple) else (at,)
+        step = ir.Constant(ir.IntType(64), 0)
+        for k, position in enumerate(positions):
+            size = self.builder.extract_value(array.shape, k)
+            step = self.builder.add(self.builder.mul(step, size), ir.Constant(ir.IntType(64), position))
+        return self.builder.gep(array.data, [step])
+
+    def value(self, node: Any) -> Any:
+        """Return the LLVM value of an expression."""
+        build = self.builder
+        match node:
+            case ast.Constant():
+                return ir.Constant(self.type, float(node.value))
+            case ast.Name():
+                return self.local[node.id]
+            case ast.Attribute():
+                return ir.Constant(self.type, getattr(math, node.attr))
+            case ast.Subscript():
+                return build.load(self.entry(node))
+            case ast.BinOp():
+                if isinstance(node.op, ast.Pow):
+                    return self.power(self.value(node.left), ast.literal_eval(node.right))
+                return self.binary(node.op, self.value(node.left), self.value(node.right))
+            case ast.UnaryOp():
+                operand = self.value(node.operand)
+                return build.not_(operand) if isinstance(node.op, ast.Not) else build.fneg(operand)
+            case ast.BoolOp():
+                join = build.and_ if isinstance(node.op, ast.And) else build.or_
+                return functools.reduce(join, map(self.value, node.values))
+            case ast.Compare():
+                symbol = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+                sign = symbol[type(node.ops[0])]
+                compare = build.fcmp_unordered if sign == "!=" else build.fcmp_ordered
+                return compare(sign, self.value(node.left), self.value(node.comparators[0]))
+            case ast.IfExp():
+                return build.select(self.value(node.test), self.value(node.body), self.value(node.orelse))
+            case ast.Call():
+                return self.call(node.func, [self.value(a) for a in node.args])
+        raise TypeError(f"not straight-line code: {ast.unparse(node)}")
+
+    def binary(self, op: Any, left: Any, right: Any) -> Any:
+        """Return left op right."""
+        build = self.builder
+        table = {ast.Add: build.fadd, ast.Sub: build.fsub, ast.Mult: build.fmul, ast.Div: build.fdiv}
+        return table[type(op)](left, right)
+
+    def power(self, base: Any, n: int) -> Any:
+        """Return base**n for an integer n >= 1 by repeated squaring."""
+        result = None
+        while n:
+            if n & 1:
+                result = base if result is None else self.builder.fmul(result, base)
+            n >>= 1
+            base = self.builder.fmul(base, base) if n else base
+        return result
+
+    def call(self, function: Any, args: list[Any]) -> Any:
+        """Return a function's value: numba's own code for a library function, a helper's text written in place."""
+        if isinstance(function, ast.Name) and function.id == self.real.name:
+            return args[0]
+        if isinstance(function, ast.Name) and function.id != "abs":
+            helper = _parsed(self.names[function.id])
+            inner = _Block(self.context, self.builder, self.real, self.names)
+            inner.local = dict(zip((a.arg for a in helper.args.args), args))
+            inner.run(helper.body)
+            return inner.value(helper.body[-1].value)
+        library = operator.attrgetter(function.attr)(math) if isinstance(function, ast.Attribute) else math.fabs
+        sig = signature(self.real, *[self.real] * len(args))
+        return self.context.get_function(library, sig)(self.builder, args)
+
+
+@functools.lru_cache(maxsize=None)
+def _parsed(function: Any) -> Any:
+    """Return a function's definition as a syntax tree."""
+    return ast.parse(textwrap.dedent(inspect.getsource(getattr(function, "py_func", function)))).body[0]
+
+
+@functools.cache
+def source() -> str:
+    """Return the text that generated modules carry: this file's decorator with what it needs, without annotations."""
+    parts = (straight_line, _Block, _parsed)
+    return "\n\n\n".join(_bare(part) for part in parts)
+
+
+def _bare(part: Any) -> str:
+    """Return the source of a function or class without annotations."""
+    module = ast.parse(inspect.getsource(part))
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for argument in (*node.args.args, *filter(None, [node.args.vararg])):
+                argument.annotation = None
+    return ast.unparse(_Unannotated().visit(module))
+
+
+class _Unannotated(ast.NodeTransformer):
+    """Turns annotated assignments into plain ones."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:  # noqa: N802 - ast's own name
+        assert node.value is not None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)

@@ -1,0 +1,118 @@
+"""Random programs: the compiled text, run as plain Python on poisoned memory, against the interpreter and differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.autodiff.bprop import build_bprop
+from symbackprop.interpret import interpret
+from symbackprop.ir.graph import Graph
+from symbackprop.ir.node import Input, Node
+from symbackprop.ir.types import TensorType
+from symbackprop.ir.verify import verify, verify_pass
+from symbackprop.rewrite.engine import simplify
+from tests.plain import compile_graph, poison_workspace
+from tests.random_graphs import RandomProgram, random_program
+
+SIZES = {"k": 2, "m": 3, "n": 4}
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+def gradient_graph(graph: Graph, wrt: tuple[str, ...]) -> tuple[Graph, tuple[Input, ...]]:
+    """The graph of the gradients, unsimplified, and the upstream inputs it takes."""
+    upstream = tuple(Input(f"ct{k}", TensorType(n.shape, "float64")) for k, n in enumerate(graph.outputs))
+    nodes = [n for n in graph.inputs if n.name in wrt]
+    return Graph((*graph.inputs, *upstream), tuple(build_bprop(graph, nodes, upstream))), upstream
+
+
+def assert_close(found: Any, expected: list[np.ndarray], what: str, rtol: float = 1e-9) -> None:
+    parts = found if isinstance(found, tuple) else (found,)
+    assert len(parts) == len(expected)
+    for k, (a, b) in enumerate(zip(parts, expected, strict=True)):
+        assert np.shape(a) == b.shape, f"{what} {k}"
+        scale = np.max(np.abs(b), initial=1.0, where=np.isfinite(b))
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale, err_msg=f"{what} {k}")
+
+
+def assert_apart(arrays: list[Any]) -> None:
+    """No two of the arrays share memory."""
+    real = [a for a in arrays if isinstance(a, np.ndarray) and a.size]
+    for k, a in enumerate(real):
+        assert not any(np.shares_memory(a, b) for b in real[:k])
+
+
+def check_kernel(p: RandomProgram, sizes: dict[str, int], seed: int) -> None:
+    """Every function of the kernel agrees with the interpreter, leaves its arguments alone and shares no memory."""
+    kernel = compile_graph(p.graph, p.wrt)
+    gradients, upstream = gradient_graph(p.graph, p.wrt)
+    for turn in range(2):
+        given = p.arguments(sizes, seed + turn)
+        before = {name: array.copy() for name, array in given.items()}
+        rng = np.random.default_rng(seed)
+        ct = {u.name: rng.standard_normal([d.evaluate(sizes) for d in u.shape]) for u in upstream}
+        expected = interpret(p.graph, given, sizes)
+        expected_grads = interpret(gradients, {**given, **ct}, sizes)
+        ones = interpret(gradients, {**given, **{name: np.ones_like(c) for name, c in ct.items()}}, sizes)
+        parts = tuple(ct.values()) if len(ct) > 1 else next(iter(ct.values()))
+        value = kernel(**given)
+        assert_close(value, expected, "value")
+        forward, residuals = kernel.fprop(**given)
+        poison_workspace(kernel)
+        assert_close(forward, expected, "fprop")
+        grads = kernel.bprop(residuals, parts)
+        assert_close(tuple(grads.values()), expected_grads, "bprop")
+        poison_workspace(kernel)
+        both, fused = kernel.value_and_grad(**given)
+        assert_close(both, expected, "value of value_and_grad")
+        assert_close(tuple(fused.values()), ones, "value_and_grad")
+        values = both if isinstance(both, tuple) else (both,)
+        assert_apart([*given.values(), *values, *fused.values()])
+        assert_apart([*given.values(), *(forward if isinstance(forward, tuple) else (forward,)), *grads.values()])
+        poison_workspace(kernel)
+        assert_close(tuple(kernel.bprop(residuals, parts).values()), expected_grads, "second bprop")
+        for name, array in given.items():
+            np.testing.assert_array_equal(array, before[name], err_msg=f"{name} was changed")
+
+
+def check_adjoint(
+    graph: Graph, wrt: tuple[str, ...], given: dict[str, np.ndarray], sizes: dict[str, int], seed: int
+) -> None:
+    """<ct, J t> = <J* ct, t>, J t from central differences of the interpreter."""
+    rng = np.random.default_rng(seed)
+    gradients, upstream = gradient_graph(graph, wrt)
+    values = interpret(graph, given, sizes)
+    ct = {u.name: rng.standard_normal(v.shape) for u, v in zip(upstream, values, strict=True)}
+    tangent = {name: rng.standard_normal(given[name].shape) for name in wrt}
+    grads = interpret(gradients, {**given, **ct}, sizes)
+    right = sum(float(np.sum(g * tangent[n.name])) for g, n in zip(grads, _wrt_nodes(graph, wrt), strict=True))
+    sides = []
+    for h in (1e-6, -1e-6):
+        moved = {name: a + h * tangent[name] if name in wrt else a for name, a in given.items()}
+        sides.append(interpret(graph, moved, sizes))
+    left = sum(float(np.sum(c * (a - b))) for c, a, b in zip(ct.values(), *sides, strict=True)) / 2e-6
+    scale = max(1.0, max((float(np.max(np.abs(v), initial=0.0)) for v in values), default=0.0), abs(right))
+    assert abs(left - right) < 2e-6 * scale, (left, right)
+
+
+def _wrt_nodes(graph: Graph, wrt: tuple[str, ...]) -> list[Node]:
+    return [n for n in graph.inputs if n.name in wrt]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_kernel_is_interpreter(seed: int) -> None:
+    p = random_program(seed)
+    verify(p.graph)
+    simple = simplify(p.graph)
+    verify_pass(p.graph, simple)
+    given = p.arguments(SIZES, seed)
+    assert_close(tuple(interpret(simple, given, SIZES)), interpret(p.graph, given, SIZES), "simplified")
+    check_kernel(p, SIZES, seed)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_gradient_is_adjoint(seed: int) -> None:
+    p = random_program(seed)
+    check_adjoint(p.graph, p.wrt, p.arguments(SIZES, seed), SIZES, seed)
