@@ -35,10 +35,13 @@ class Count:
 
 
 def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
-    """Return the operations of `nodes`; re-indexing that is itself an output counts as a copy."""
+    """Return the operations of `nodes`; an output that re-indexes, is no operation, or is given again is a copy."""
     flops, calls = ZERO, ZERO
     results = set(outputs)
     totals: dict[tuple[Dim, ...], int] = {}
+    for k, node in enumerate(outputs):
+        if node.rank and (not node.args or node in outputs[:k]):
+            totals[node.shape] = totals.get(node.shape, 0) + 1
     library: dict[tuple[Dim, ...], int] = {}
     for node in nodes:
         match node:

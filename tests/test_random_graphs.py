@@ -101,7 +101,7 @@ def _wrt_nodes(graph: Graph, wrt: tuple[str, ...]) -> list[Node]:
     return [n for n in graph.inputs if n.name in wrt]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(400))
 def test_kernel_is_interpreter(seed: int) -> None:
     p = random_program(seed)
     verify(p.graph)
@@ -112,7 +112,7 @@ def test_kernel_is_interpreter(seed: int) -> None:
     check_kernel(p, SIZES, seed)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(400))
 def test_gradient_is_adjoint(seed: int) -> None:
     p = random_program(seed)
     check_adjoint(p.graph, p.wrt, p.arguments(SIZES, seed), SIZES, seed)

@@ -119,14 +119,15 @@ def _accumulate(contributions: list[Node]) -> Node:
         assert total is not None
         return total
     shape = sparse[0].shape
-    places: dict[tuple[tuple[Node, ...], tuple[AxisMap, ...]], list[Node]] = {}
+    places: dict[tuple[tuple[Dim, ...], tuple[Node, ...], tuple[AxisMap, ...]], list[Node]] = {}
     if total is not None:
-        places[(), tuple(AxisMap((k,)) for k in range(len(shape)))] = [total]
+        places[shape, (), tuple(AxisMap((k,)) for k in range(len(shape)))] = [total]
     for node in sparse:
         for value, indices, spec in pieces_of(node):
-            places.setdefault((tuple(indices), tuple(spec)), []).append(value)
-    pieces: list[Piece] = [(_sum(values), indices, spec) for (indices, spec), values in places.items()]
-    empty = _empty_entries([spec for (_, spec) in places], shape)
+            places.setdefault((value.shape, tuple(indices), tuple(spec)), []).append(value)
+    pieces: list[Piece] = [(_sum(values), indices, spec) for (_, indices, spec), values in places.items()]
+    scalars = all(not value_shape for value_shape, _, _ in places)
+    empty = _empty_entries([spec for _, _, spec in places], shape) if scalars else None
     if empty is None:
         return scatter(pieces, shape)
     zero = fill(0.0, (), sparse[0].dtype)

@@ -14,8 +14,6 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from symbackprop.ir.registry import Primitive
-
 __all__ = ["call", "fill_template", "helper_source", "literal", "name", "operator", "subscript", "text"]
 
 _OPERANDS = "xyzuvw"
@@ -73,15 +71,17 @@ def subscript(array: str, index: Sequence[str]) -> ast.expr:
     return ast.Subscript(name(array), where, ast.Load())
 
 
-def fill_template(op: Primitive, args: Sequence[ast.expr], attr: Sequence[int], dtype: str) -> ast.expr:
-    """Return the expression of primitive `op` on `args`; a primitive of any arity is folded from the left."""
+def fill_template(
+    template: str, arity: int | None, args: Sequence[ast.expr], attr: Sequence[int], dtype: str
+) -> ast.expr:
+    """Return a primitive's template on `args`; for a primitive of any arity (None) it is folded from the left."""
     params = {"n": literal(attr[0], "int64")} if attr else {}
-    if op.arity is not None:
+    if arity is not None:
         operands = dict(zip(_OPERANDS, args, strict=False))
-        return _fill(op.emit, {**operands, **params}, dtype)
+        return _fill(template, {**operands, **params}, dtype)
     total = args[0]
     for arg in args[1:]:
-        total = _fill(op.emit, {"x": total, "y": arg, **params}, dtype)
+        total = _fill(template, {"x": total, "y": arg, **params}, dtype)
     return total
 
 

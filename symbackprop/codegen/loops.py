@@ -147,8 +147,8 @@ class _LoopWriter:
         """Return the statement that takes `term` into `total`."""
         if isinstance(node, Reduction):
             assert node.op.combine is not None
-            self.scope.require(node.op.combine)
-            return f"{ex.text(total)} = {ex.text(ex.fill_template(node.op.combine, [total, term], (), node.dtype))}"
+            folded = self.scope.write(node.op.combine, [total, term], (), node.dtype, in_loop=True)
+            return f"{ex.text(total)} = {ex.text(folded)}"
         if in_memory:
             return f"{ex.text(total)} += {ex.text(term)}"
         self.scope.require_accumulate()
@@ -164,8 +164,7 @@ class _LoopWriter:
         ]
         match node:
             case Elementwise():
-                self.scope.require(node.op)
-                return ex.fill_template(node.op, operands, node.attr, node.dtype)
+                return self.scope.write(node.op, operands, node.attr, node.dtype, in_loop=self.depth > 0)
             case Contraction():
                 total = operands[0]
                 for factor in operands[1:]:

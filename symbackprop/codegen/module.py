@@ -133,8 +133,7 @@ class _ModuleWriter:
         return "\n".join(lines)
 
     def _helper_functions(self) -> list[str]:
-        functions = dict.fromkeys(f for op in self.helpers.primitives for f in op.helpers)
-        parts = [f"@jit\n{helper_source(f, self.plan.real)}" for f in functions]
+        parts = [f"@jit\n{helper_source(f, self.plan.real)}" for f in self.helpers.functions]
         if self.helpers.accumulate:
             parts.append(
                 '@njit(fastmath={"reassoc", "nsz"})\ndef accumulate(total, term):\n'

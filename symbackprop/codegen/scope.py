@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.names import Names
@@ -23,7 +24,7 @@ class Helpers:
     """The helper functions and helper accumulations that a module's kernels call, in order of first need."""
 
     def __init__(self) -> None:
-        self.primitives: dict[Primitive, None] = {}
+        self.functions: dict[Callable[..., Any], None] = {}
         self.accumulate = False
 
 
@@ -54,10 +55,13 @@ class Scope:
             self._variables[node] = self.names.fresh(label) if label else self.names.temporary()
         return self._variables[node]
 
-    def require(self, op: Primitive) -> None:
-        """Note that the module needs the helper functions of `op`."""
-        if op.helpers:
-            self._helpers.primitives[op] = None
+    def write(
+        self, op: Primitive, args: Sequence[ast.expr], attr: Sequence[int], dtype: str, *, in_loop: bool
+    ) -> ast.expr:
+        """Return primitive `op` on `args` as an expression; the module will hold the helper functions it calls."""
+        form = op.form(dtype, in_loop=in_loop)
+        self._helpers.functions.update(dict.fromkeys(form.helpers))
+        return ex.fill_template(form.emit, op.arity, args, attr, dtype)
 
     def require_accumulate(self) -> None:
         """Note that the module needs `accumulate`."""
@@ -104,7 +108,7 @@ class Scope:
         match node:
             case Elementwise():
                 operands = [_tree(self._operand(a)) for a in node.args]
-                filled = ex.fill_template(node.op, operands, node.attr, "float64")
+                filled = ex.fill_template(node.op.emit, node.op.arity, operands, node.attr, "float64")
                 return _plain(ex.text(filled))
             case Contraction():
                 return self._contraction(node)

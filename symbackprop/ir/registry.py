@@ -8,15 +8,15 @@ from __future__ import annotations
 import enum
 import inspect
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from symbackprop.errors import ShapeError, message
 from symbackprop.ir.node import PRIMITIVES, Const, Elementwise, Node, Reduction
 from symbackprop.ir.types import TensorType
 
-__all__ = ["ELEMENTWISE", "REDUCTIONS", "Domain", "Primitive", "ReductionPrimitive", "Trait", "elementwise"]
+__all__ = ["ELEMENTWISE", "REDUCTIONS", "Domain", "Form", "Primitive", "ReductionPrimitive", "Trait", "elementwise"]
 
 Rule = Callable[..., tuple["Node | None", ...]]
 
@@ -47,6 +47,14 @@ class Domain:
     high: float = math.inf
 
 
+@dataclass(frozen=True)
+class Form:
+    """How a primitive is written in generated code: a Python expression, and the helper functions that it calls."""
+
+    emit: str
+    helpers: tuple[Callable[..., Any], ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Primitive:
     """An elementwise primitive with all its facets.
@@ -61,6 +69,7 @@ class Primitive:
         emit: a Python expression in x, y, z (operands), n (parameter) that numba compiles.
         sympy: builds the SymPy expression it stands for, from real symbols; tests differentiate it at 50 digits.
         helpers: scalar Python functions the expression calls; their source goes into the generated module.
+        vector: dtype -> another form for loops over arrays, which LLVM can vectorise.
         traits, domain: see the classes; `domain` is one per operand.
         dtype: dtype of the result, None for that of the last operand.
         flops: arithmetic operations and function calls per entry.
@@ -74,6 +83,7 @@ class Primitive:
     sympy: Callable[..., Any] | None
     params: int = 0
     helpers: tuple[Callable[..., Any], ...] = ()
+    vector: Mapping[str, Form] = field(default_factory=dict)
     traits: Trait = Trait.NONE
     domain: tuple[Domain, ...] = ()
     dtype: str | None = None
@@ -88,6 +98,11 @@ class Primitive:
         template = next((a for a in reversed(args) if isinstance(a, Node) and a.type.is_real), None)
         template = template or next(a for a in args if isinstance(a, Node))
         return Elementwise(self, [a if isinstance(a, Node) else Const(a, template.type) for a in args], attr)
+
+    def form(self, dtype: str, *, in_loop: bool) -> Form:
+        """Return how the primitive is written for `dtype`, inside a loop over arrays or in straight-line code."""
+        plain = Form(self.emit, self.helpers)
+        return self.vector.get(dtype, plain) if in_loop else plain
 
     def partials(self, out: Node) -> tuple[Node | None, ...]:
         """Return d out / d arg for every operand of `out`, None where it is zero by nature."""

@@ -16,8 +16,8 @@ import scipy.special
 import sympy as sp
 
 from symbackprop.ir.node import Const, Node
-from symbackprop.ir.registry import Domain, Trait, elementwise
-from symbackprop.ops import scalar_math
+from symbackprop.ir.registry import Domain, Form, Trait, elementwise
+from symbackprop.ops import scalar_math, vector_math
 from symbackprop.ops.arithmetic import fold, integer_power
 from symbackprop.ops.logic import and_, eq, le, select
 
@@ -45,7 +45,13 @@ Partials = tuple[Node | None, ...]
 SLOW = Trait.TRANSCENDENTAL
 
 
-@elementwise(numpy=np.exp, emit="math.exp(x)", sympy=sp.exp, traits=SLOW)
+@elementwise(
+    numpy=np.exp,
+    emit="math.exp(x)",
+    sympy=sp.exp,
+    vector={"float64": Form("vexp(x)", (vector_math.vexpm1_parts, vector_math.vexp))},
+    traits=SLOW,
+)
 def exp(out: Node, x: Node) -> Partials:
     """exp(x): partial `out`."""
     return (out,)
@@ -101,7 +107,13 @@ def tan(out: Node, x: Node) -> Partials:
     return (1.0 + integer_power(out, attr=(2,)),)
 
 
-@elementwise(numpy=np.tanh, emit="math.tanh(x)", sympy=sp.tanh, traits=SLOW | Trait.ODD)
+@elementwise(
+    numpy=np.tanh,
+    emit="math.tanh(x)",
+    sympy=sp.tanh,
+    vector={"float64": Form("vtanh(x)", (vector_math.vexpm1_parts, vector_math.vtanh))},
+    traits=SLOW | Trait.ODD,
+)
 def tanh(out: Node, x: Node) -> Partials:
     """tanh(x): partial 1 - out**2, written (1 - out)*(1 + out) so that no square cancels.
 
@@ -146,6 +158,7 @@ def _sigmoid(x: Any) -> Any:
     emit="sigmoid(x)",
     sympy=lambda x: 1 / (1 + sp.exp(-x)),
     helpers=(scalar_math.sigmoid,),
+    vector={"float64": Form("vsigmoid(x)", (vector_math.vexpm1_parts, vector_math.vexp, vector_math.vsigmoid))},
     traits=SLOW,
     flops=4,
 )

@@ -29,8 +29,7 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     roots = list(roots)
     order = toposort(roots)
     stored = _needed_in_memory(roots, order)
-    prologue = Loop(())
-    steps: list[Step] = [prologue]
+    steps: list[Step] = [Loop(())]
     made_in: dict[Node, int] = {}
     loops: dict[tuple[Dim, ...], list[int]] = {(): [0]}
     for node in order:
@@ -60,7 +59,7 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     keep = set(stored)
     _store_across_steps(steps, made_in, stored)
     sink(steps, made_in, stored, keep)
-    return [step for step in steps if step is not prologue or prologue.members], stored
+    return [step for step in steps if not isinstance(step, Loop) or step.members], stored
 
 
 def loop_domain(node: Node) -> tuple[Dim, ...]:

@@ -85,8 +85,11 @@ def _made_in_place(steps: list[Step], stored: set[Node], results: set[Node]) -> 
     within: dict[Node, Node] = {}
     for step in steps:
         if isinstance(step, Write) and not is_leaf(step.node.args[step.node.pieces[0].value]):
-            value = step.node.args[step.node.pieces[0].value]
-            alone = readers[value] == 1 and value not in results and sum(a is value for a in step.node.args) == 1
+            first = step.node.pieces[0].value
+            value = step.node.args[first]
+            alone = (
+                readers[value] == 1 and value not in results and sum(p.value == first for p in step.node.pieces) == 1
+            )
             if is_whole(step.node, 0) and alone and not isinstance(value, Scatter):
                 within[value] = step.node
     return within

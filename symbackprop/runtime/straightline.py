@@ -1,8 +1,8 @@
 """Long straight-line code straight to LLVM: the decorator that generated modules carry when they need it.
 
-numba's type inference takes milliseconds per statement, which a kernel of a thousand scalar operations feels. Everything
-in such a kernel has one type, so nothing needs inferring: each statement becomes its LLVM instructions directly. The
-text below the imports is copied into generated modules; it uses numba and its llvmlite only.
+numba's type inference takes milliseconds per statement, which a kernel of a thousand scalar operations feels.
+Everything in such a kernel has one type, so nothing needs inferring: each statement becomes its LLVM instructions
+directly. The text of `straight_line` is copied into generated modules; it uses numba and its llvmlite only.
 """
 
 from __future__ import annotations
@@ -50,14 +50,16 @@ def straight_line(function: Callable[..., Any]) -> Any:
         real = next(a.dtype if isinstance(a, types.Array) else a for a in args)
         returned = body[-1].value if isinstance(body[-1], ast.Return) else None
         many = isinstance(returned, ast.Tuple)
-        result = types.UniTuple(real, len(returned.elts)) if many else real if returned else types.none
+        expressions = returned.elts if isinstance(returned, ast.Tuple) else [returned] if returned else []
+        result = types.UniTuple(real, len(expressions)) if many else real if returned else types.none
 
         def generate(context: Any, builder: Any, sig: Any, values: Any) -> Any:
             block = _Block(context, builder, real, function.__globals__)
             names = inspect.signature(function).parameters
-            for name, kind, value in zip(names, sig.args, values):
+            for name, kind, value in zip(names, sig.args, values, strict=True):
                 block.bind(name, kind, value)
-            results = [block.value(e) for e in (returned.elts if many else [returned])] if block.run(body) else []
+            block.run(body)
+            results = [block.value(e) for e in expressions]
             if many:
                 return context.make_tuple(builder, result, results)
             return results[0] if results else context.get_dummy_value()
@@ -66,7 +68,7 @@ def straight_line(function: Callable[..., Any]) -> Any:
 
     parameters = inspect.signature(function).parameters.values()
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    define.__signature__ = inspect.Signature([first, *parameters])
+    setattr(define, "__signature__", inspect.Signature([first, *parameters]))  # noqa: B010 - mypy knows no such field
     return intrinsic(define)
 
 
@@ -86,11 +88,9 @@ class _Block:
         else:
             self.local[name] = value
 
-    def run(self, body: list[Any]) -> bool:
-        """Write all assignments; return whether a result follows."""
+    def run(self, body: list[Any]) -> None:
+        """Write all assignments."""
         for statement in body:
-            if isinstance(statement, ast.Return):
-                return True
             if not isinstance(statement, (ast.Assign, ast.AugAssign)):
                 continue
             value = self.value(statement.value)
@@ -101,7 +101,6 @@ class _Block:
                 self.local[target.id] = value
             else:
                 self.builder.store(value, self.entry(target))
-        return False
 
     def entry(self, node: Any) -> Any:
         """Return the pointer to an array entry at constant positions of a C-contiguous array."""
@@ -118,8 +117,8 @@ class _Block:
         """Return the LLVM value of an expression."""
         build = self.builder
         match node:
-            case ast.Constant():
-                return ir.Constant(self.type, float(node.value))
+            case ast.Constant(value=float() | int() as number):
+                return ir.Constant(self.type, float(number))
             case ast.Name():
                 return self.local[node.id]
             case ast.Attribute():
@@ -170,7 +169,7 @@ class _Block:
         if isinstance(function, ast.Name) and function.id != "abs":
             helper = _parsed(self.names[function.id])
             inner = _Block(self.context, self.builder, self.real, self.names)
-            inner.local = dict(zip((a.arg for a in helper.args.args), args))
+            inner.local = dict(zip((a.arg for a in helper.args.args), args, strict=True))
             inner.run(helper.body)
             return inner.value(helper.body[-1].value)
         library = operator.attrgetter(function.attr)(math) if isinstance(function, ast.Attribute) else math.fabs
@@ -178,7 +177,7 @@ class _Block:
         return self.context.get_function(library, sig)(self.builder, args)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parsed(function: Any) -> Any:
     """Return a function's definition as a syntax tree."""
     return ast.parse(textwrap.dedent(inspect.getsource(getattr(function, "py_func", function)))).body[0]
@@ -205,6 +204,6 @@ def _bare(part: Any) -> str:
 class _Unannotated(ast.NodeTransformer):
     """Turns annotated assignments into plain ones."""
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:  # noqa: N802 - ast's own name
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         assert node.value is not None
         return ast.copy_location(ast.Assign([node.target], node.value), node)
