@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from symbackprop.ir.dims import ZERO, Dim, Monomial, product
-from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Node, Reduction, Scatter
+from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter
 from symbackprop.ir.registry import Trait
 
 __all__ = ["Count", "count", "dominating", "ratio_bound"]
@@ -35,12 +35,12 @@ class Count:
 
 
 def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
-    """Return the operations of `nodes`; an output that re-indexes, is no operation, or is given again is a copy."""
+    """Return the operations of `nodes`; an output that only re-indexes, or is an input or another output, is a copy."""
     flops, calls = ZERO, ZERO
     results = set(outputs)
     totals: dict[tuple[Dim, ...], int] = {}
     for k, node in enumerate(outputs):
-        if node.rank and (not node.args or node in outputs[:k]):
+        if isinstance(node, Input) or (node.args and node in outputs[:k]):
             totals[node.shape] = totals.get(node.shape, 0) + 1
     library: dict[tuple[Dim, ...], int] = {}
     for node in nodes:

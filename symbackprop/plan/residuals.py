@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,13 +50,14 @@ def split_bprop(joint: Graph, n_values: int, upstream: Sequence[Input]) -> Split
     taken = {n.name for n in forward if isinstance(n, Input)} | {u.name for u in upstream}
     for node in kept:
         if not isinstance(node, Input):
-            name = next(f"r{k}" for k in range(len(stand_in), len(stand_in) + len(taken) + 1) if f"r{k}" not in taken)
+            numbered = (f"r{k}" for k in itertools.count(len(stand_in)))
+            name = next(n for n in itertools.chain([joint.hints.get(node, "r0")], numbered) if n not in taken)
             taken.add(name)
             stand_in[node] = Input(name, node.type)
     new = substitute(grads, stand_in)
     inputs = [node if isinstance(node, Input) else stand_in[node] for node in kept]
     typed = tuple(n for n in inputs if isinstance(n, Input))
-    hints = {new[node]: hint for node, hint in joint.hints.items() if node in new}
+    hints = {new[node]: hint for node, hint in joint.hints.items() if node in new and new[node].args}
     return Split(kept, Graph((*typed, *upstream), tuple(new[g] for g in grads), {}, hints))
 
 
