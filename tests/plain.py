@@ -1,15 +1,17 @@
 """Kernels run as plain Python: no time goes into compiling, and memory that was never written shows.
 
-`plain_numba` puts a stand-in for numba in place whose decorators do nothing. `compile_plain` and `compile_graph` give
-kernels made under it, in which `np.empty` fills its arrays with NaN (integers with a number that fits no axis).
+The text of the kernel is executed with decorators that do nothing, float literals as NumPy numbers and `math` without
+exceptions, so that arithmetic is IEEE's as in numba. `np.empty` fills its arrays with NaN (integers with a number that
+fits no axis).
 """
 
 from __future__ import annotations
 
-import contextlib
+import ast
+import math
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
@@ -20,6 +22,7 @@ import symbackprop as sbp
 from symbackprop import pipeline
 from symbackprop.frontend.program import Argument, Output, Program
 from symbackprop.ir.graph import Graph
+from symbackprop.runtime import kernel as runtime
 
 
 def njit(*args: Any, **_: Any) -> Any:
@@ -48,21 +51,39 @@ class PoisonedNumpy:
         return np.dot(a, b, out)
 
 
-@contextlib.contextmanager
-def plain_numba() -> Iterator[None]:
-    """Let modules that are loaded inside import the stand-in."""
+class QuietMath:
+    """`math` as compiled code has it: infinities and NaN instead of exceptions."""
+
+    inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
+    _names = {"atan": "arctan", "asin": "arcsin", "acos": "arccos"}
+
+    def __getattr__(self, name: str) -> Any:
+        return np.vectorize(math.erf) if name == "erf" else getattr(np, self._names.get(name, name))
+
+
+class _FloatLiterals(ast.NodeTransformer):
+    """Wraps float literals in `float64(...)`; Python's own floats raise where IEEE arithmetic does not."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return ast.Call(ast.parse("np.float64", mode="eval").body, [node], []) if isinstance(node.value, float) else node
+
+
+def load_plain(source: str, name: str) -> types.ModuleType:
+    """What `load_module` does, as plain Python."""
+    tree = _FloatLiterals().visit(ast.parse(source))
     fake = types.ModuleType("numba")
-    fake.njit = njit  # type: ignore[attr-defined]
+    fake.njit = njit
+    module = types.ModuleType(f"plain_{name}")
     with mock.patch.dict(sys.modules, {"numba": fake}):
-        yield
+        exec(compile(ast.fix_missing_locations(tree), f"<plain {name}>", "exec"), module.__dict__)
+    module.np, module.math = PoisonedNumpy(), QuietMath()
+    return module
 
 
 def compile_plain(*args: Any, **kwargs: Any) -> Any:
     """`sbp.compile`, the kernel running as plain Python on poisoned memory."""
-    with plain_numba():
-        kernel = sbp.compile(*args, **kwargs)
-    kernel._module.np = PoisonedNumpy()
-    return kernel
+    with mock.patch.object(runtime, "load_module", load_plain):
+        return sbp.compile(*args, **kwargs)
 
 
 def compile_graph(graph: Graph, wrt: Sequence[str], *, dtype: str = "float64", plain: bool = True) -> Any:

@@ -45,7 +45,8 @@ def split_bprop(joint: Graph, n_values: int, upstream: Sequence[Input]) -> Split
             needed.discard(node)
             needed.update(node.args)
             at_hand.discard(node)
-    kept = tuple(n for n in forward if n in needed and (isinstance(n, Input) or not is_leaf(n)))
+    computed = (n for n in forward if n in needed and not is_leaf(n))
+    kept: tuple[Node, ...] = (*(n for n in joint.inputs if n in needed), *computed)
     stand_in: dict[Node, Node] = {}
     taken = {n.name for n in forward if isinstance(n, Input)} | {u.name for u in upstream}
     for node in kept:
