@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +45,7 @@ except ImportError:  # the page runs without a progress bar, too
 
     def track(sequence: Iterable[int], description: str = "", **_: Any) -> Iterable[int]:
         """Announce a loop in one line of text and hand it through."""
-        print(description)
+        print(f"training: {description}")
         return sequence
 
 
@@ -356,7 +357,7 @@ def train(step: Step, data: Windows, table: Embedding, settings: Settings) -> Mo
     params = start(settings, SIZE * vectors.shape[1])
     losses: list[float] = []
     about = f"{settings.loss}, word vectors {'retrained' if settings.retrain else 'frozen'}"
-    for epoch in track(range(settings.epochs), description=about, transient=True):
+    for epoch in track(range(settings.epochs), description=about, disable=not sys.stdout.isatty()):
         rate = settings.rate * float(np.exp(-settings.decay * epoch))
         for ids, labels in batches(data, settings, epoch):
             loss, grads, per_word = step(params, vectors, ids, labels, settings.lam)
@@ -436,8 +437,9 @@ class Drift(NamedTuple):
 
 
 def place_words(data: Windows) -> Ids:
-    """Return the rows of the words that stand in the middle of a place window."""
-    return np.unique(data.ids[data.labels > 0, SIZE // 2])
+    """Return the rows of the words that stand in the middle of a place window, the most frequent first."""
+    rows, counts = np.unique(data.ids[data.labels > 0, SIZE // 2], return_counts=True)
+    return rows[np.argsort(-counts, kind="stable")]
 
 
 def drift(before: Array, after: Array, data: Windows, test: Windows) -> Drift:
@@ -498,8 +500,8 @@ def draw(models: dict[str, Model], table: Embedding, data: Windows, test: Window
     figure.savefig(paths[0], dpi=120, bbox_inches="tight")
 
     before, after = table.vectors, models["logistic, retrained"].vectors
-    groups = {"seen in training": place_words(data), "only in the test text": place_words(test)}
-    groups["only in the test text"] = np.setdiff1d(groups["only in the test text"], data.ids)
+    new_words = [row for row in place_words(test) if not np.any(data.ids == row)]
+    groups = {"seen in training": place_words(data), "only in the test text": np.array(new_words, dtype=np.int64)}
     names = {row: word for word, row in table.index.items()}
     centre = before.mean(axis=0)
     axes_2d = np.linalg.svd(before[: len(table.index)] - centre, full_matrices=False)[2][:2]

@@ -20,6 +20,7 @@ import sympy as sp
 
 import symbackprop as sbp
 from symbackprop import pipeline
+from symbackprop.codegen import module as module_text
 from symbackprop.frontend.program import Argument, Output, Program
 from symbackprop.ir.graph import Graph
 from symbackprop.runtime import kernel as runtime
@@ -82,7 +83,7 @@ def load_plain(source: str, name: str) -> types.ModuleType:
 
 def compile_plain(*args: Any, **kwargs: Any) -> Any:
     """`sbp.compile`, the kernel running as plain Python on poisoned memory."""
-    with mock.patch.object(runtime, "load_module", load_plain):
+    with mock.patch.object(runtime, "load_module", load_plain), mock.patch.object(module_text, "LONG", math.inf):
         return sbp.compile(*args, **kwargs)
 
 

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 def gradient_graph(graph: Graph, wrt: tuple[str, ...]) -> tuple[Graph, tuple[Input, ...]]:
     """The graph of the gradients, unsimplified, and the upstream inputs it takes."""
-    upstream = tuple(Input(f"ct{k}", TensorType(n.shape, "float64")) for k, n in enumerate(graph.outputs))
+    prefix = "ct" if all(n.name != "ct0" for n in graph.inputs) else "ct_ct"
+    upstream = tuple(Input(f"{prefix}{k}", TensorType(n.shape, "float64")) for k, n in enumerate(graph.outputs))
     nodes = [n for n in graph.inputs if n.name in wrt]
     return Graph((*graph.inputs, *upstream), tuple(build_bprop(graph, nodes, upstream))), upstream
 

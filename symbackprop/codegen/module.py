@@ -348,7 +348,10 @@ def _canonical(variable: str, argument: Argument, *, keep_shape: bool) -> list[s
         lines.append(f"    {variable}_shape = {variable}.shape")
     if not argument.unit_axes:
         return [f"    {variable} = np.ascontiguousarray({variable})"]
-    shape = f"{variable}.size" if len(core) == 1 else f"({variable}.shape[0], -1)"
+    kept = [k for k in range(len(argument.shape)) if k not in argument.unit_axes]
+    # An axis before the unit axes is counted from the front, one behind them from the back: both forms then agree.
+    at = [k if k < argument.unit_axes[0] else k - len(argument.shape) for k in kept]
+    shape = f"{variable}.size" if len(core) == 1 else _tuple(f"{variable}.shape[{k}]" for k in at)
     return [*lines, f"    {variable} = np.ascontiguousarray({variable}).reshape({shape})"]
 
 

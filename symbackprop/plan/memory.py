@@ -85,11 +85,9 @@ def _made_in_place(steps: list[Step], stored: set[Node], results: set[Node]) -> 
     within: dict[Node, Node] = {}
     for step in steps:
         if isinstance(step, Write) and not is_leaf(step.node.args[step.node.pieces[0].value]):
-            first = step.node.pieces[0].value
-            value = step.node.args[first]
-            alone = (
-                readers[value] == 1 and value not in results and sum(p.value == first for p in step.node.pieces) == 1
-            )
+            added = [step.node.args[p.value] for p in step.node.pieces]
+            value = added[0]
+            alone = readers[value] == 1 and value not in results and added.count(value) == 1
             if is_whole(step.node, 0) and alone and not isinstance(value, Scatter):
                 within[value] = step.node
     return within

@@ -14,7 +14,7 @@ from symbackprop.ir.node import Input
 from symbackprop.plan.plan import IndexCheck, RangeCheck
 from symbackprop.plan.sizes import Bind, Check
 
-__all__ = ["Arguments", "Signature"]
+__all__ = ["Arguments", "Signature", "as_array"]
 
 _REAL_KINDS = "fiub"
 
@@ -68,7 +68,8 @@ class Signature:
         for k, value in enumerate(ordered):
             rank, dtype = self._ready[k]
             # The common case first: an array that is right as it is.
-            if type(value) is np.ndarray and value.ndim == rank and value.dtype is dtype and value.flags.c_contiguous:
+            right = type(value) is np.ndarray and value.ndim == rank and value.dtype is dtype
+            if right and rank and value.flags.c_contiguous:
                 shape = core = value.shape
                 values.append(value)
             else:
@@ -197,12 +198,17 @@ def _convert(argument: Argument, value: Any) -> tuple[Any, tuple[int, ...]]:
     return array, shape
 
 
+def as_array(value: Any) -> npt.NDArray[Any]:
+    """Return the value as NumPy sees it; nested lists of unequal lengths are an array of objects."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.empty(0, dtype=object)
+
+
 def _array(argument: Argument, value: Any) -> npt.NDArray[Any]:
     """Return the value as a C-contiguous array of the argument's dtype; the caller's own array if it is one."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = np.empty(0, dtype=object)
+    array = as_array(value)
     kinds = "iu" if argument.dtype == "int64" else _REAL_KINDS
     if array.dtype.kind not in kinds and not (array.size == 0 and array.dtype.kind == "f"):
         wanted = "integers" if argument.dtype == "int64" else "real numbers"

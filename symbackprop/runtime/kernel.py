@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from symbackprop.codegen.module import ModulePlan, emit_module
 from symbackprop.errors import InputError, message
 from symbackprop.frontend.program import Argument, Output
-from symbackprop.runtime.arguments import Arguments, Signature
+from symbackprop.runtime.arguments import Arguments, Signature, as_array
 from symbackprop.runtime.load import load_module
 
 __all__ = ["Kernel", "Record", "Residuals"]
@@ -36,6 +35,7 @@ class Record:
 class Residuals:
     """What one forward pass left for the backward pass. Inputs are held by reference: do not change them in between."""
 
+    kernel: Kernel
     arrays: tuple[Any, ...]
     arguments: Arguments
 
@@ -83,7 +83,7 @@ class Kernel:
         self._need_gradients()
         arguments = self._signature.bind(args, kwargs)
         value, residuals = self._run("fprop", arguments)
-        return self._values(value, arguments), Residuals(residuals, arguments)
+        return self._values(value, arguments), Residuals(self, residuals, arguments)
 
     def bprop(self, residuals: Residuals, upstream: Any = 1.0) -> dict[str, Any]:
         """Return the gradients, input name -> array of the input's shape: the backward pass.
@@ -94,11 +94,14 @@ class Kernel:
                 outputs a container like the value's, or one number for all.
 
         Raises:
-            InputError: an upstream of the wrong shape.
+            InputError: residuals of another kernel, an upstream of the wrong shape, dtype or container.
         """
         self._need_gradients()
         if not isinstance(residuals, Residuals):
-            raise InputError(message("residuals: wrong type", expected="what fprop returned", found=type(residuals)))
+            found = type(residuals).__name__
+            raise InputError(message("residuals: wrong type", expected="what fprop returned", found=found))
+        if residuals.kernel is not self:
+            raise InputError(message("residuals: of another kernel", expected=repr(self), found=repr(residuals.kernel)))
         arguments = residuals.arguments
         parts = self._upstream(upstream, arguments)
         given = parts[0] if len(parts) == 1 else tuple(parts)
@@ -221,25 +224,28 @@ class Kernel:
     def _upstream(self, upstream: Any, arguments: Arguments) -> list[Any]:
         """Return the upstream gradients of the real outputs in order, each of its output's shape."""
         outputs = self._program.outputs
-        if self._program.container == "single" or isinstance(upstream, int | float | np.number):
+        number = isinstance(upstream, int | float | np.number) or (isinstance(upstream, np.ndarray) and not upstream.ndim)
+        if self._program.container == "single" or number:
             parts = [upstream] * len(outputs)
         elif isinstance(upstream, Mapping):
             missing = [o.name for o in outputs if o.name not in upstream]
             if missing or len(upstream) != len(outputs):
                 expected = ", ".join(o.name for o in outputs)
-                found = ", ".join(map(str, upstream))
-                raise InputError(message("upstream: wrong keys", expected=expected, found=found))
+                raise InputError(message("upstream: wrong keys", expected=expected, found=", ".join(map(str, upstream))))
             parts = [upstream[o.name] for o in outputs]
-        else:
+        elif isinstance(upstream, Sequence | np.ndarray):
             parts = list(upstream)
             if len(parts) != len(outputs):
                 raise InputError(message("upstream: wrong length", expected=len(outputs), found=len(parts)))
+        else:
+            expected = f"a number, or one gradient for each of {', '.join(o.name for o in outputs)}"
+            raise InputError(message("upstream: wrong type", expected=expected, found=repr(upstream)))
         return [self._upstream_part(o, p, arguments) for o, p in zip(outputs, parts, strict=True)]
 
     def _upstream_part(self, output: Output, part: Any, arguments: Arguments) -> Any:
         full = tuple(d.evaluate(arguments.sizes) for d in output.shape)
         core = tuple(s for k, s in enumerate(full) if k not in output.unit_axes)
-        array: npt.NDArray[Any] = np.asarray(part)
+        array = as_array(part)
         if array.dtype.kind not in "fiub":
             raise InputError(message("upstream: wrong dtype", expected="real numbers", found=repr(part)))
         if array.shape not in {(), core, full}:
