@@ -38,7 +38,7 @@ class PoisonedNumpy:
         return getattr(np, name)
 
     @staticmethod
-    def empty(shape: Any, dtype: Any) -> np.ndarray:
+    def empty(shape: Any, dtype: Any = float) -> np.ndarray:
         return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 2**62, dtype)
 
     @staticmethod

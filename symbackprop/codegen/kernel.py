@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen import expression as ex
@@ -42,22 +42,30 @@ class KernelText:
 
 
 def emit_kernel(
-    plan: Plan, sizes: Mapping[str, str], helpers: Helpers, *, taken: Sequence[str], checks: Sequence[IndexCheck]
+    plan: Plan,
+    arguments: Mapping[str, str],
+    sizes: Mapping[str, str],
+    helpers: Helpers,
+    *,
+    taken: Collection[str],
+    checks: Sequence[IndexCheck],
 ) -> KernelText:
     """Return the text of the kernel that carries out `plan`.
 
     Args:
         plan: what to compute.
+        arguments: name of an argument -> variable; other inputs get a variable of their own.
         sizes: size symbol -> variable.
         helpers: notes the helper functions needed.
-        taken: names of the module that no variable may hide.
+        taken: names that no further variable may have, `arguments` and `sizes` included.
         checks: index checks; those on computed values are written where the value is made.
     """
-    scope = Scope(plan, Names([*taken, *sizes.values()]), sizes, helpers)
+    scope = Scope(plan, Names(taken), sizes, helpers)
     nodes = plan.graph.nodes()
     inputs = [n for n in nodes if isinstance(n, Input)]
     for argument in sorted(inputs, key=plan.graph.inputs.index):
-        scope.bind(argument, scope.names.fresh(plan.graph.hints.get(argument, argument.name)))
+        hint = plan.graph.hints.get(argument, argument.name)
+        scope.bind(argument, arguments.get(argument.name) or scope.names.fresh(hint))
     arrays = [(node, scope.variable(node)) for node in plan.graph.outputs if node.rank]
     for node in plan.graph.outputs:
         if not isinstance(node, Const | Size):

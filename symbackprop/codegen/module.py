@@ -16,6 +16,7 @@ from symbackprop.codegen.scope import Helpers
 from symbackprop.frontend.program import Argument, Program
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Input, Node
+from symbackprop.ir.registry import ELEMENTWISE
 from symbackprop.plan.plan import IndexCheck, Plan, RangeCheck
 from symbackprop.plan.sizes import Bind, Check
 
@@ -79,11 +80,13 @@ class _ModuleWriter:
         self.plan = plan
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
-        self.module_names = [*FUNCTIONS, "INPUTS", "WRT", "OUTPUTS", "SHAPES", "_sizes", "jit", "scratch"]
-        names = Names(self.module_names)
+        self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
+        names = Names([*FUNCTIONS, *_helper_names(), "scratch"])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         self.sizes = {symbol: names.fresh(symbol) for symbol in plan.program.sizes}
-        self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
+        columns = [a.identifier for a in self.wrt if a.unit_axes and a.core_shape]
+        self.shapes = {identifier: names.fresh(f"{self.variables[identifier]}_shape") for identifier in columns}
+        self.taken = names.taken
         self.needs_sizes = bool(plan.size_actions or plan.index_checks or plan.range_checks)
         bound = {a.symbol for a in plan.size_actions if isinstance(a, Bind)}
         self.bound = [s for s in sorted(plan.program.sizes) if s in bound]
@@ -99,7 +102,7 @@ class _ModuleWriter:
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions
-        parts.append(selftest.emit(self.plan, self.sizes, self.wrt))
+        parts.append(selftest.emit(self.plan, self.wrt))
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
     # -- head -------------------------------------------------------------------------------------------------------
@@ -117,8 +120,9 @@ class _ModuleWriter:
             lines += [
                 "fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and",
                 "value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.",
-                "The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.",
             ]
+        if any(text.workspace for text in self.texts.values()):
+            lines.append("The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.")
         if self.plan.summary:
             lines += ["", *self.plan.summary]
         needed = self.plan.support.imports if self.plan.support and self.long else ()
@@ -127,9 +131,9 @@ class _ModuleWriter:
         lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np", "from numba import njit"]
         lines += [*outside, ""]
         lines += [f"{self.plan.real} = np.{self.plan.real}", 'jit = njit(error_model="numpy")', ""]
-        lines.append(f"INPUTS = {_tuple(repr(a.identifier) for a in self.arguments)}")
-        lines.append(f"WRT = {_tuple(repr(a.identifier) for a in self.wrt)}")
-        lines.append(f"OUTPUTS = {_tuple(repr(o.identifier) for o in program.outputs)}")
+        for title, records in (("INPUTS", self.arguments), ("WRT", self.wrt), ("OUTPUTS", program.outputs)):
+            quoted = (f'"{r.identifier}"' for r in records)
+            lines.append(f"{title} = {_tuple(quoted)}")
         return "\n".join(lines)
 
     def _helper_functions(self) -> list[str]:
@@ -148,8 +152,9 @@ class _ModuleWriter:
         plan = self.plan
         lines = ["@jit", f"def _sizes({', '.join(self._parameters())}):"]
         names = ", ".join(self.sizes[s] for s in self.bound)
-        doc = f"Return the sizes {names}" if names else "Check the arguments"
-        lines.append(f'    """{doc}, read off the arguments and checked against each other."""')
+        noun = "sizes" if len(self.bound) > 1 else "size"
+        doc = f"Return the {noun} {names}, read off the arguments and checked" if names else "Check the arguments"
+        lines.append(f'    """{doc}."""')
         for action in plan.size_actions:
             argument = self.arguments[action.argument]
             extent = f"{self.variables[argument.identifier]}.shape[{action.axis}]"
@@ -160,7 +165,7 @@ class _ModuleWriter:
             else:
                 lines.append(f"    if {extent} != {self._size(action.dim)}:")
                 message = f"{argument.identifier}: axis {action.axis} must have size {self._size(action.dim)}"
-                lines.append(f"        raise ValueError({message!r})")
+                lines.append(f'        raise ValueError("{message}")')
         for ranges in plan.range_checks:
             lines += self._range_check(ranges)
         for check in plan.index_checks:
@@ -168,7 +173,8 @@ class _ModuleWriter:
                 variable = self.variables[check.index.name]
                 size = self._size(check.size)
                 lines += ["    " + line for line in index_check(check, variable, size, variable)]
-        lines.append(f"    return {_tuple(self.sizes[s] for s in self.bound)}")
+        if self.bound:
+            lines.append(f"    return {_tuple(self.sizes[s] for s in self.bound)}")
         return "\n".join(lines)
 
     def _range_check(self, check: RangeCheck) -> list[str]:
@@ -178,13 +184,14 @@ class _ModuleWriter:
         condition = f"{first} < 0 or {last} >= {size}"
         if not check.count.is_const:
             condition = f"{count} > 0 and ({condition})"
-        return [f"    if {condition}:", f"        raise IndexError({message!r})"]
+        return [f"    if {condition}:", f'        raise IndexError("{message}")']
 
     # -- public functions and kernels ---------------------------------------------------------------------------------
 
     def _kernel_text(self, name: str) -> KernelText:
         checks = () if name == "bprop" else self.plan.index_checks
-        return emit_kernel(self.plan.plans[name], self.sizes, self.helpers, taken=self.module_names, checks=checks)
+        plan = self.plan.plans[name]
+        return emit_kernel(plan, self.variables, self.sizes, self.helpers, taken=self.taken, checks=checks)
 
     def _function(self, name: str) -> str:
         text = self.texts[name]
@@ -195,8 +202,7 @@ class _ModuleWriter:
         lines += self._bprop_prologue(text) if name == "bprop" else self._prologue(name)
         scalars = [r for r in text.results if r is not None]
         if inner:
-            taken = [*self.module_names, *self.variables.values(), *self.sizes.values(), *(v for _, v in text.arrays)]
-            names = Names([*taken, *(v for _, v in text.inputs)])
+            names = Names([*self.taken, *(v for _, v in (*text.inputs, *text.arrays))])
             scalars = [names.fresh(r if r.isidentifier() else "out") for r in scalars]
             lines += self._call_kernel(name, text, scalars)
         else:
@@ -249,11 +255,11 @@ class _ModuleWriter:
         if name == "fprop":
             computed = iter(rest)
             kept = [self.variables[n.name] if isinstance(n, Input) else next(computed) for n in self.plan.residuals]
-            kept += [f"{self.variables[a.identifier]}_shape" for a in self.wrt if a.unit_axes and a.core_shape]
+            kept += self.shapes.values()
             kept += [self.sizes[s] for s in self._bprop_sizes()]
             return [f"    return {value}, {_tuple(kept)}"]
         shaped = [
-            f"{g}.reshape({self.variables[a.identifier]}_shape)" if a.unit_axes and a.core_shape else g
+            f"{g}.reshape({self.shapes[a.identifier]})" if a.identifier in self.shapes else g
             for g, a in zip(rest, self.wrt, strict=True)
         ]
         grads = _tuple(shaped)
@@ -262,7 +268,8 @@ class _ModuleWriter:
     def _prologue(self, name: str) -> list[str]:
         lines: list[str] = []
         for a in self.arguments:
-            lines += _canonical(self.variables[a.identifier], a, keep_shape=name != "value" and a in self.wrt)
+            shape = self.shapes.get(a.identifier) if name != "value" else None
+            lines += _canonical(self.variables[a.identifier], a, shape)
         if self.needs_sizes:
             call = f"_sizes({', '.join(self._parameters())})"
             target = _targets([self.sizes[s] for s in self.bound])
@@ -272,10 +279,9 @@ class _ModuleWriter:
     def _bprop_prologue(self, text: KernelText) -> list[str]:
         plan = self.plan.plans["bprop"]
         bound = dict(text.inputs)
-        shapes = [f"{self.variables[a.identifier]}_shape" for a in self.wrt if a.unit_axes and a.core_shape]
         inputs = plan.graph.inputs[: len(self.plan.residuals)]
         kept = [bound.get(n, f"_{n.name}") for n in inputs]
-        kept += [*shapes, *(self.sizes[s] for s in self._bprop_sizes())]
+        kept += [*self.shapes.values(), *(self.sizes[s] for s in self._bprop_sizes())]
         lines = [f"    {_targets(kept)} = residuals"] if kept else []
         for k, node in enumerate(self.plan.upstream):
             if node not in bound:
@@ -337,22 +343,25 @@ def _is_long(text: KernelText) -> bool:
     return not any(line.startswith((" ", "for ", "if ")) or "[...]" in line for line in statements)
 
 
-def _canonical(variable: str, argument: Argument, *, keep_shape: bool) -> list[str]:
-    """Return the statements that bring an argument into the form the kernels take."""
+def _canonical(variable: str, argument: Argument, keep_shape: str | None) -> list[str]:
+    """Return the statements that bring an argument into the form the kernels take, its shape kept in `keep_shape`."""
     core = argument.core_shape
     if not core:
         cast = argument.dtype if argument.dtype != "int64" else "np.int64"
         return [f"    {variable} = {cast}({variable})"]
-    lines = []
-    if argument.unit_axes and keep_shape:
-        lines.append(f"    {variable}_shape = {variable}.shape")
     if not argument.unit_axes:
         return [f"    {variable} = np.ascontiguousarray({variable})"]
+    lines = [f"    {keep_shape} = {variable}.shape"] if keep_shape else []
     kept = [k for k in range(len(argument.shape)) if k not in argument.unit_axes]
     # An axis before the unit axes is counted from the front, one behind them from the back: both forms then agree.
     at = [k if k < argument.unit_axes[0] else k - len(argument.shape) for k in kept]
     shape = f"{variable}.size" if len(core) == 1 else _tuple(f"{variable}.shape[{k}]" for k in at)
     return [*lines, f"    {variable} = np.ascontiguousarray({variable}).reshape({shape})"]
+
+
+def _helper_names() -> list[str]:
+    """Return the names of all helper functions that expressions may call."""
+    return [f.__name__ for op in ELEMENTWISE.values() for form in (op, *op.vector.values()) for f in form.helpers]
 
 
 def _shifted(extent: str, offset: Dim, sizes: Mapping[str, str]) -> str:

@@ -23,6 +23,11 @@ class Names:
         self._taken = {*RESERVED, *taken}
         self._count: dict[str, int] = {}
 
+    @property
+    def taken(self) -> frozenset[str]:
+        """The names that are not to be had."""
+        return frozenset(self._taken)
+
     def fresh(self, base: str) -> str:
         """Return `base`, or `base_2`, `base_3` ... if it is taken."""
         name = base

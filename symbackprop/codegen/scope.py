@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from symbackprop.codegen.names import Names
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Const, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter, Size
 from symbackprop.ir.registry import Primitive
-from symbackprop.plan.access import is_access
+from symbackprop.plan.access import is_access, is_copy
 from symbackprop.plan.plan import Plan
 
 __all__ = ["Helpers", "Scope"]
@@ -87,7 +88,9 @@ class Scope:
         if isinstance(node, Contraction) and node.spec.out:
             letters = _letters(node)
             at = f"[{', '.join(letters[label] for label in node.spec.out)}]"
-        return f"{self.variable(node)}{at} = {self._right_hand_side(node)}"
+        # A scatter onto a value that was made in its memory only adds the rest.
+        onto = isinstance(node, Scatter) and node.args[node.pieces[0].value] in self.plan.workspace.within
+        return f"{self.variable(node)}{at} {'+=' if onto else '='} {self._right_hand_side(node)}"
 
     def _operand(self, node: Node) -> str:
         """Return an operand's name, or its formula where it has none."""
@@ -115,16 +118,44 @@ class Scope:
             case Reduction():
                 return f"{node.op.name} over axes {node.axes} of {self._operand(node.args[0])}"
             case Gather():
-                source, *at = map(self._operand, node.args)
-                return f"{source} at [{', '.join(at)}]" if at else f"part of {source}"
+                return self._gather(node)
             case Scatter():
                 return self._scatter(node)
             case _:
                 return self._operand(node.args[0])
 
+    def _gather(self, node: Gather) -> str:
+        """Return what is read where, as NumPy would write it: "E[tok]", "x[1:n]"; "part of x" for intricate maps."""
+        source, *indices = map(self._operand, node.args)
+        if isinstance(node.args[0], Const | Size) or is_copy(node):
+            return source
+        used = [a for m in node.spec for a in m.axes if m.index is None]
+        if used != sorted(set(used)):
+            return f"part of {source}"
+        at = []
+        for m, size in zip(node.spec, node.args[0].shape, strict=True):
+            first = self.size(m.offset)
+            if m.index is not None:
+                at.append(f"{indices[m.index]} + {first}" if m.offset.terms else indices[m.index])
+            elif not m.axes:
+                at.append(first)
+            elif m.stride == 1 and node.shape[m.axes[0]] == size:
+                at.append(":")
+            elif m.stride == 1:
+                at.append(f"{first if m.offset.terms else ''}:{self.size(m.offset + node.shape[m.axes[0]])}")
+            elif m.stride == -1 and m.offset == size - 1 and node.shape[m.axes[0]] == size:
+                at.append("::-1")
+            else:
+                return f"part of {source}"
+        while at and at[-1] == ":":
+            at.pop()
+        where = f"[{', '.join(at)}]" if at else ""
+        return f"{source if source.isidentifier() else f'({source})'}{where}"
+
     def _scatter(self, node: Scatter) -> str:
         """Return what is put where: "dE[tok[i], j] += ct[i, j]" in words, the first few pieces."""
-        names = list(dict.fromkeys(self._operand(node.args[p.value]) for p in node.pieces))
+        values = [node.args[p.value] for p in node.pieces]
+        names = list(dict.fromkeys(self._operand(v) for v in values if v not in self.plan.workspace.within))
         shown = ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
         return f"{shown}, put in place" if node.disjoint else f"{shown}, added in place"
 
@@ -134,7 +165,7 @@ class Scope:
         factors = []
         for arg, labels in zip(node.args, node.spec.ins, strict=True):
             operand = self._operand(arg)
-            simple = operand.isidentifier()
+            simple = re.fullmatch(r"\w+(\[[^][]*\])?", operand) is not None
             index = ", ".join(letters[label] for label in labels)
             if not labels:
                 factors.append(operand if simple else f"({operand})")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from symbackprop.codegen.names import Names
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Input
@@ -17,28 +18,19 @@ __all__ = ["emit"]
 _CHECK = '''
 def self_test(seed=0):
     """Compare every gradient with central differences at random arguments; print and return whether all agree."""
-    rng = np.random.default_rng(seed)
-    for low, high in ((0.2, 0.9), (1.1, 1.9), (-0.9, 0.9)):
-        arguments = example(rng, low, high)
-        result, gradients = value_and_grad(*arguments)
-        finite = [np.all(np.isfinite(g)) for g in (result if isinstance(result, tuple) else (result, )) + gradients]
-        if all(finite):
-            break
+    arguments = sample(np.random.default_rng(seed))
+    if arguments is None:
+        print("self-test FAILED: no arguments with finite results found")
+        return False
+    result, fused = value_and_grad(*arguments)
+    _, residuals = fprop(*arguments)
+    ones = tuple(np.ones(np.shape(r), REAL)[()] for r in results(result))
+    split = bprop(residuals, ones if isinstance(result, tuple) else ones[0])
     passed = True
-    for name, gradient in zip(WRT, gradients):
-        k = INPUTS.index(name)
-        point = np.array(arguments[k], dtype=np.float64)
-        numeric = np.empty(point.shape)
-        for at in np.ndindex(point.shape):
-            h = STEP * max(1.0, abs(point[at]))
-            sides = []
-            for side in (h, -h):
-                moved = point.copy()
-                moved[at] += side
-                moved = moved.astype(REAL) if moved.ndim else REAL(moved)
-                sides.append(total(value(*arguments[:k], moved, *arguments[k + 1:])))
-            numeric[at] = (sides[0] - sides[1]) / (2 * h)
-        error = np.max(np.abs(numeric - gradient), initial=0.0) / max(1.0, np.max(np.abs(numeric), initial=0.0))
+    for name, gradient, other in zip(WRT, fused, split):
+        numeric = differences(arguments, INPUTS.index(name))
+        scale = max(1.0, abs(total(result)), np.max(np.abs(numeric), initial=0.0))
+        error = max(np.max(np.abs(numeric - g), initial=0.0) for g in (gradient, other)) / scale
         agrees = bool(error < TOLERANCE)
         passed = passed and agrees
         verdict = "ok" if agrees else "WRONG"
@@ -47,9 +39,43 @@ def self_test(seed=0):
     return passed
 
 
+def sample(rng):
+    """Return random arguments at which all results and gradients are finite, None if none are found."""
+    for low, high in RANGES * 20:
+        arguments = example(rng, low, high)
+        try:
+            result, gradients = value_and_grad(*arguments)
+        except IndexError:  # computed from other indices, it may lie outside its axis
+            continue
+        if all(np.all(np.isfinite(g)) for g in results(result) + gradients):
+            return arguments
+    return None
+
+
+def differences(arguments, k):
+    """Return the central differences of the sum of all results with respect to argument k."""
+    point = np.array(arguments[k], dtype=np.float64)
+    numeric = np.empty(point.shape)
+    for at in np.ndindex(point.shape):
+        h = STEP * max(1.0, abs(point[at]))
+        sides = []
+        for side in (h, -h):
+            moved = point.copy()
+            moved[at] += side
+            moved = moved.astype(REAL) if moved.ndim else REAL(moved)
+            sides.append(total(value(*arguments[:k], moved, *arguments[k + 1:])))
+        numeric[at] = (sides[0] - sides[1]) / (2 * h)
+    return numeric
+
+
+def results(result):
+    """Return one or several results as a tuple."""
+    return result if isinstance(result, tuple) else (result,)
+
+
 def total(result):
-    """Return the sum of all entries of all results, whose gradient value_and_grad returns."""
-    return sum(float(np.sum(r)) for r in (result if isinstance(result, tuple) else (result, )))
+    """Return the sum of all entries of all results: what value_and_grad differentiates."""
+    return sum(float(np.sum(r)) for r in results(result))
 
 
 if __name__ == "__main__":
@@ -57,32 +83,35 @@ if __name__ == "__main__":
 '''
 
 
-def emit(plan: ModulePlan, sizes: Mapping[str, str], wrt: Sequence[Argument]) -> str:
+#: Intervals that real arguments are drawn from, in turn, until the results are finite.
+RANGES = ((0.2, 0.9), (1.1, 1.9), (-0.9, 0.9), (2.0, 9.0))
+
+
+def emit(plan: ModulePlan, wrt: Sequence[Argument]) -> str:
     """Return the text of the self-test, or of the example arguments alone when nothing is differentiated."""
-    example = _example(plan, sizes)
+    example = _example(plan)
     if not wrt:
         return example
     step, tolerance = ("1e-6", "1e-6") if plan.real == "float64" else ("1e-2", "2e-2")
-    constants = f"REAL = {plan.real}\nSTEP = {step}\nTOLERANCE = {tolerance}"
+    constants = f"REAL = {plan.real}\nSTEP = {step}\nTOLERANCE = {tolerance}\nRANGES = {RANGES}"
     return f"{constants}\n\n\n{example}\n\n{_CHECK}"
 
 
-def _example(plan: ModulePlan, sizes: Mapping[str, str]) -> str:
+def _example(plan: ModulePlan) -> str:
     """Return the function that draws arguments of small, different sizes; index arguments stay in range."""
     doc = "Return random arguments of small sizes, real ones between low and high."
     lines = ["def example(rng, low, high):", f'    """{doc}"""']
-    lines += [f"    {variable} = {3 + k}" for k, variable in enumerate(sizes.values())]
+    names = Names(["rng", "low", "high"])
+    sizes = {symbol: names.fresh(symbol) for symbol in plan.program.sizes}
+    lines += [f"    {sizes[symbol]} = {size}" for symbol, size in _sizes(plan).items()]
     renamed = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
-    limits: dict[str, str] = {}
-    for check in plan.index_checks:
-        if isinstance(check.index, Input):
-            limits.setdefault(check.index.name, str((check.size - check.offset).substitute(renamed)))
     drawn = []
     for argument in plan.program.arguments:
         shape = tuple(d.substitute(renamed) for d in argument.core_shape)
         size = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
         if argument.dtype == "int64":
-            value = f"rng.integers(0, {limits.get(argument.identifier, '3')}, {size})"
+            low, high = (text.substitute(renamed) for text in _bounds(plan, argument))
+            value = f"rng.integers({low}, {high}, {size})"
             drawn.append(value if shape else f"int({value})")
         else:
             value = f"rng.uniform(low, high, {size})"
@@ -90,3 +119,25 @@ def _example(plan: ModulePlan, sizes: Mapping[str, str]) -> str:
     body = "".join(f"        {d},\n" for d in drawn)
     lines.append(f"    return (\n{body}    )")
     return "\n".join(lines)
+
+
+def _sizes(plan: ModulePlan) -> dict[str, int]:
+    """Return a small value for each size symbol, different ones where the index ranges of the program allow it."""
+    sizes = {symbol: 3 + k for k, symbol in enumerate(plan.program.sizes)}
+    slacks = [slack for c in plan.range_checks for slack in (c.first, c.size - 1 - c.last)]
+    for _ in range(10 * len(slacks)):
+        short = next((s for s in slacks if s.evaluate(sizes) < 0), None)
+        if short is None:
+            break
+        larger = [s for s in short.symbols if short.evaluate({**sizes, s: sizes[s] + 1}) > short.evaluate(sizes)]
+        for symbol in larger[:1]:
+            sizes[symbol] += 1
+    return sizes
+
+
+def _bounds(plan: ModulePlan, argument: Argument) -> tuple[Dim, Dim]:
+    """Return the first entry that an integer argument may hold, and the first that it may not: by one of its checks."""
+    for check in plan.index_checks:
+        if isinstance(check.index, Input) and check.index.name == argument.identifier:
+            return -check.offset, check.size - check.offset
+    return Dim.of(0), Dim.of(3)

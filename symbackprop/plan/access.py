@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from symbackprop.ir.node import Broadcast, Const, Contraction, Gather, Input, Node, Reduction, Size
+from symbackprop.ir.types import AxisMap
 
-__all__ = ["Positions", "domain_of", "is_access", "is_leaf", "operand_positions", "reads"]
+__all__ = ["Positions", "domain_of", "is_access", "is_copy", "is_leaf", "operand_positions", "reads"]
 
 #: For each axis of a value, the loop axis that addresses it, or None for any other index expression.
 Positions = tuple[int | None, ...]
@@ -20,6 +21,11 @@ def is_leaf(node: Node) -> bool:
 def is_access(node: Node) -> bool:
     """Whether the node only re-indexes its operand, so that a loop can read through it without storing it."""
     return isinstance(node, Broadcast | Gather) or (isinstance(node, Contraction) and node.spec.is_permutation)
+
+
+def is_copy(node: Gather) -> bool:
+    """Whether a gather reads every entry of its source, each in its own place."""
+    return node.shape == node.args[0].shape and node.spec == tuple(AxisMap((a,)) for a in range(node.rank))
 
 
 def domain_of(node: Node) -> tuple[tuple[int, ...], ...]:

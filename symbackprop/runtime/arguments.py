@@ -97,7 +97,7 @@ class Signature:
                 return InputError(
                     message(
                         f"{self.arguments[k].name}: index out of range",
-                        expected=f"0 ... {size - 1}",
+                        expected=f"{-offset} ... {size - 1 - offset}",
                         found=int(bad.flat[0]) - offset,
                     )
                 )

@@ -1,0 +1,44 @@
+"""Generated sources, word for word. They are the product: read the difference as a code review before updating.
+
+`pytest tests/codegen/test_golden.py --update-golden` writes them anew.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from tests.kernels import KERNELS
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    return {name: make().source for name, make in KERNELS.items()}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_source(name: str, sources: dict[str, str], request: pytest.FixtureRequest) -> None:
+    source = sources[name]
+    path = GOLDEN / f"{name}.py"
+    if request.config.getoption("--update-golden"):
+        path.write_text(source, encoding="utf-8")
+    expected = path.read_text(encoding="utf-8")
+    if source != expected:
+        lines = difflib.unified_diff(expected.splitlines(), source.splitlines(), str(path), "generated now", lineterm="")
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_style(name: str, sources: dict[str, str]) -> None:
+    """What every generated source keeps to: no line over 200 characters, no trailing blanks, no tabs."""
+    source = sources[name]
+    for line in source.splitlines():
+        assert line == line.rstrip()
+        assert "\t" not in line
+        assert len(line) <= 200
+    assert source.endswith(")\n")
+    assert "\n\n\n\n" not in source
