@@ -556,6 +556,7 @@ def logistic_regression(table: Embedding, data: Windows, dev: Windows, test: Win
 
 def torch_step(torch: Any, loss: str) -> Step:
     """Return the same function as `compiled_step`, by PyTorch's autograd in double precision."""
+    torch.set_num_threads(1)
 
     def step(params: Params, vectors: Array, ids: Ids, labels: Array, lam: float) -> tuple[float, Gradients, Array]:
         weights = {name: torch.tensor(p, requires_grad=True) for name, p in zip(Params._fields, params, strict=True)}
