@@ -55,7 +55,8 @@ def arm(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
         return sp.Matrix([[c, -s, length * c], [s, c, length * s], [0, 0, 1]])
 
     tip = joint(angles[0], lengths[0]) * joint(angles[1], lengths[1]) * joint(angles[2], lengths[2])
-    return compiler(tip[0, 2] ** 2 + tip[1, 2] ** 2, inputs={"q": angles, "l": lengths}, name="planar arm", **options)
+    miss = (tip[0, 2] - 1) ** 2 + (tip[1, 2] - 2) ** 2
+    return compiler(miss, inputs={"q": angles, "l": lengths}, name="planar arm", **options)
 
 
 KERNELS = {

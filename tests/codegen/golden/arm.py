@@ -8,9 +8,9 @@ value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
 
-fprop: 44 operations (6 library calls), 48 bytes
+fprop: 46 operations (6 library calls), 48 bytes
 bprop: 79 operations (0 library calls), 72 bytes
-bprop / fprop <= 1.8 for all sizes >= 1
+bprop / fprop <= 1.72 for all sizes >= 1
 """
 
 import math
@@ -50,7 +50,9 @@ def value(q, l):
     t7 = math.cos(q[2])
     t8 = (t1 * t5 + t3 * t4) * l[2]
     t9 = math.sin(q[2])
-    out = (l[0] * t1 + t2 * t3 + t6 * t7 - t8 * t9 - l[1] * t4 * t5) ** 2 + (l[0] * t4 + t2 * t5 + l[1] * t3 * t4 + t6 * t9 + t8 * t7) ** 2
+    t10 = (l[0] * t1 - 1.0 + t2 * t3 + t6 * t7 - t8 * t9 - l[1] * t4 * t5) ** 2
+    t11 = (l[0] * t4 - 2.0 + t2 * t5 + l[1] * t3 * t4 + t6 * t9 + t8 * t7) ** 2
+    out = t10 + t11
     return out
 
 
@@ -71,8 +73,8 @@ def fprop(q, l):
     r6 = r0 * r3 + r1 * r2
     t3 = r6 * l[2]
     r7 = math.sin(q[2])
-    r8 = l[0] * r0 + t1 * r1 + t2 * r5 - t3 * r7 - l[1] * r2 * r3
-    r9 = l[0] * r2 + t1 * r3 + l[1] * r1 * r2 + t2 * r7 + t3 * r5
+    r8 = l[0] * r0 - 1.0 + t1 * r1 + t2 * r5 - t3 * r7 - l[1] * r2 * r3
+    r9 = l[0] * r2 - 2.0 + t1 * r3 + l[1] * r1 * r2 + t2 * r7 + t3 * r5
     out = r8 ** 2 + r9 ** 2
     return out, (l, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9)
 
@@ -137,9 +139,9 @@ def _value_and_grad(q, l, ct_q, ct_l):
     t10 = t9 * l[2]
     t11 = math.sin(q[2])
     t12 = l[1] * t4
-    t13 = l[0] * t1 + t2 * t3 + t7 * t8 - t10 * t11 - t12 * t5
+    t13 = l[0] * t1 - 1.0 + t2 * t3 + t7 * t8 - t10 * t11 - t12 * t5
     t14 = l[1] * t3
-    t15 = l[0] * t4 + t2 * t5 + t14 * t4 + t7 * t11 + t10 * t8
+    t15 = l[0] * t4 - 2.0 + t2 * t5 + t14 * t4 + t7 * t11 + t10 * t8
     out = t13 ** 2 + t15 ** 2
     t16 = 2.0 * t15
     t17 = -2.0 * t13
@@ -183,6 +185,7 @@ def value_and_grad(q, l):
 REAL = float64
 STEP = 1e-6
 TOLERANCE = 1e-6
+ROUNDS = 3
 RANGES = ((0.2, 0.9), (1.1, 1.9), (-0.9, 0.9), (2.0, 9.0))
 
 
@@ -196,23 +199,26 @@ def example(rng, low, high):
 
 def self_test(seed=0):
     """Compare every gradient with central differences at random arguments; print and return whether all agree."""
-    arguments = sample(np.random.default_rng(seed))
-    if arguments is None:
-        print("self-test FAILED: no arguments with finite results found")
-        return False
-    result, fused = value_and_grad(*arguments)
-    _, residuals = fprop(*arguments)
-    ones = tuple(np.ones(np.shape(r), REAL)[()] for r in results(result))
-    split = bprop(residuals, ones if isinstance(result, tuple) else ones[0])
-    passed = True
-    for name, gradient, other in zip(WRT, fused, split):
-        numeric = differences(arguments, INPUTS.index(name))
-        scale = max(1.0, abs(total(result)), np.max(np.abs(numeric), initial=0.0))
-        error = max(np.max(np.abs(numeric - g), initial=0.0) for g in (gradient, other)) / scale
-        agrees = bool(error < TOLERANCE)
-        passed = passed and agrees
-        verdict = "ok" if agrees else "WRONG"
-        print(f"  gradient of {name}, shape {np.shape(gradient)}: relative difference {error:.1e}  {verdict}")
+    rng = np.random.default_rng(seed)
+    worst = dict.fromkeys(WRT, 0.0)
+    for _ in range(ROUNDS):
+        arguments = sample(rng)
+        if arguments is None:
+            print("self-test FAILED: no arguments with finite results found")
+            return False
+        result, fused = value_and_grad(*arguments)
+        _, residuals = fprop(*arguments)
+        ones = tuple(np.ones(np.shape(r), REAL)[()] for r in results(result))
+        split = bprop(residuals, ones if isinstance(result, tuple) else ones[0])
+        for name, gradient, other in zip(WRT, fused, split):
+            numeric = differences(arguments, INPUTS.index(name))
+            scale = max(1.0, abs(total(result)), np.max(np.abs(numeric), initial=0.0))
+            error = np.max(np.abs([numeric - gradient, numeric - other]), initial=0.0) / scale
+            worst[name] = np.maximum(worst[name], error)
+    for name, gradient in zip(WRT, fused):
+        verdict = "ok" if worst[name] < TOLERANCE else "WRONG"
+        print(f"  gradient of {name}, shape {np.shape(gradient)}: relative difference {worst[name]:.1e}  {verdict}")
+    passed = all(error < TOLERANCE for error in worst.values())
     print("self-test passed" if passed else "self-test FAILED")
     return passed
 
