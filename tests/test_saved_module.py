@@ -69,7 +69,7 @@ def test_alone_and_from_jitted_code(tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
         W, b, u, x = rng.normal(size=(3, 10)), rng.normal(size=3), rng.normal(size=3), rng.normal(size=10)
         s, grads, W2 = train(W, b, u, x, 5)
-        h = np.tanh(W2 @ x + (b + 0)) if False else None
+        assert W2.shape == W.shape and (W2 != W).all()
         s0, _ = value_and_grad(W, b, u, x)
         assert abs(s0 - u @ np.tanh(W @ x + b)) < 1e-14 and s > s0 and grads[0].shape == (3, 10)
 
@@ -293,12 +293,11 @@ def test_hostile_scalars() -> None:
     assert kernel(**dict(zip(order, numbers, strict=True))) == value
 
 
-@pytest.mark.parametrize("size", [s for s in HOSTILE if s.strip()])
+@pytest.mark.parametrize("size", ["x; import os", '"""', "rng", "low", "np", "t1", "i", "softplus", "work", "x_shape", "_sizes"])
 def test_hostile_vectors_and_sizes(size: str, capsys: pytest.CaptureFixture[str]) -> None:
     dim = sp.Symbol(size, integer=True, positive=True)
-    names = [s for s in HOSTILE if s and s != size][:12]
-    if size == "low":
-        names = [s for s in HOSTILE if s and s != size][12:30]
+    start = 12 if size == "low" else 0
+    names = [s for s in HOSTILE if s and s != size][start : start + 12]
     columns = [sp.MatrixSymbol(name, dim, 1) for name in names]
     t = sp.Symbol("t")
     soft = sp.Lambda(t, sp.log(1 + sp.exp(t)))
