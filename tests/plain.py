@@ -12,7 +12,7 @@ import math
 import sys
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import numpy as np
@@ -56,7 +56,7 @@ class QuietMath:
     """`math` as compiled code has it: infinities and NaN instead of exceptions."""
 
     inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
-    _names = {"atan": "arctan", "asin": "arcsin", "acos": "arccos"}
+    _names: ClassVar = {"atan": "arctan", "asin": "arcsin", "acos": "arccos"}
 
     def __getattr__(self, name: str) -> Any:
         return np.vectorize(math.erf) if name == "erf" else getattr(np, self._names.get(name, name))
@@ -66,7 +66,9 @@ class _FloatLiterals(ast.NodeTransformer):
     """Wraps float literals in `float64(...)`; Python's own floats raise where IEEE arithmetic does not."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return ast.Call(ast.parse("np.float64", mode="eval").body, [node], []) if isinstance(node.value, float) else node
+        return (
+            ast.Call(ast.parse("np.float64", mode="eval").body, [node], []) if isinstance(node.value, float) else node
+        )
 
 
 def load_plain(source: str, name: str) -> types.ModuleType:
@@ -101,7 +103,7 @@ def compile_graph(graph: Graph, wrt: Sequence[str], *, dtype: str = "float64", p
         sizes={s: s for s in symbols},
         symbols={s: sp.Symbol(s, integer=True, positive=True) for s in symbols},
     )
-    with mock.patch.object(pipeline, "translate", lambda *_, **__: program):
+    with mock.patch.object(pipeline, "translate", return_value=program):
         return compile_plain(None, dtype=dtype) if plain else sbp.compile(None, dtype=dtype)
 
 

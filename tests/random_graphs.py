@@ -1,7 +1,8 @@
 """Random programs over the whole vocabulary of the IR, reproducible from a seed.
 
-The mix leans towards what a planner can get wrong: transposed and diagonal reads, gathers of computed values, scatters on
-top of dense values, values shared between outputs, outputs that are inputs or constants, sizes such as `n - 1` and `3*k`.
+The mix leans towards what a planner can get wrong: transposed and diagonal reads, gathers of computed values, scatters
+on top of dense values, values shared between outputs, outputs that are inputs or constants, sizes such as `n - 1` and
+`3*k`.
 """
 
 from __future__ import annotations
@@ -90,9 +91,7 @@ class _Builder:
             if made is not None:
                 self.pool.append(made)
         wrt = tuple(x.name for x in self.inputs if self.rng.random() < 0.8) or ("x0",)
-        return RandomProgram(
-            Graph((*self.inputs, *self.indices), tuple(self._outputs())), wrt, self.limits
-        )
+        return RandomProgram(Graph((*self.inputs, *self.indices), tuple(self._outputs())), wrt, self.limits)
 
     def _outputs(self) -> list[Node]:
         used = {a for n in self.pool for a in n.args}
@@ -159,7 +158,9 @@ class _Builder:
             for dim in arg.shape:
                 fitting = [label for label, size in size_of.items() if size == dim]
                 # Diagonals are rarer than sums.
-                fresh = [label for label in fitting if label not in part] or (fitting if self.rng.random() < 0.4 else [])
+                fresh = [label for label in fitting if label not in part] or (
+                    fitting if self.rng.random() < 0.4 else []
+                )
                 if fresh and self.rng.random() < 0.75:
                     part.append(self._pick(fresh))
                 else:
@@ -232,9 +233,12 @@ class _Builder:
             if not x.rank:
                 return None
             axis = int(self.rng.integers(x.rank))
-            parts = [p for p in self.pool if p.rank == x.rank and all(
-                d == e for a, (d, e) in enumerate(zip(p.shape, x.shape, strict=True)) if a != axis
-            )]
+            parts = [
+                p
+                for p in self.pool
+                if p.rank == x.rank
+                and all(d == e for a, (d, e) in enumerate(zip(p.shape, x.shape, strict=True)) if a != axis)
+            ]
             return concatenate([x, *(self._pick(parts) for _ in range(self._pick((1, 2))))], axis)
         shape = self._shape(self._pick((1, 1, 2)))
         pieces = []

@@ -29,7 +29,9 @@ def test_a_label_nothing_bears_is_refused() -> None:
     with pytest.raises(sbp.InputError) as caught:
         sbp.compile(t**2, names={"s": sp.sin(t)})
     assert str(caught.value) == (
-        "the named intermediate 's' does not occur\n  in: sin(t)\n  hint: build the outputs from the same sub-expression"
+        "the named intermediate 's' does not occur\n"
+        "  in: sin(t)\n"
+        "  hint: build the outputs from the same sub-expression"
     )
 
 

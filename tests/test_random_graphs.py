@@ -1,4 +1,4 @@
-"""Random programs: the compiled text, run as plain Python on poisoned memory, against the interpreter and differences."""
+"""Random programs: the compiled text, run as plain Python on poisoned memory, against the interpreter."""
 
 from __future__ import annotations
 

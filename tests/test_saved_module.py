@@ -116,7 +116,7 @@ def test_run_as_a_script(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-# -- the self-test, run as plain Python -------------------------------------------------------------------------------------
+# -- the self-test, run as plain Python ------------------------------------------------------------------------------
 
 
 def verdict(source: str, capsys: pytest.CaptureFixture[str]) -> tuple[bool, str]:
@@ -224,7 +224,7 @@ def test_self_test_without_a_domain(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed == "self-test FAILED: no arguments with finite results found\n"
 
 
-# -- saving -------------------------------------------------------------------------------------------------------------------
+# -- saving ----------------------------------------------------------------------------------------------------------
 
 
 def test_save_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,13 +247,41 @@ def test_save_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [p.name for p in tmp_path.iterdir()] == ["ner.py"]
 
 
-# -- hostile names ------------------------------------------------------------------------------------------------------------
+# -- hostile names ---------------------------------------------------------------------------------------------------
 
 HOSTILE = (
     *("x; import os", "lambda", "np", "math", "range", "_sizes", "value", "t1", "i", "float64", "accumulate", "work"),
-    *("softplus", "sigmoid", "larger", "vtanh", "jit", "jit_2", "scratch", "r0", "ct_x", "x", "x_shape", "out", "upstream"),
+    *(
+        "softplus",
+        "sigmoid",
+        "larger",
+        "vtanh",
+        "jit",
+        "jit_2",
+        "scratch",
+        "r0",
+        "ct_x",
+        "x",
+        "x_shape",
+        "out",
+        "upstream",
+    ),
     *("residuals", "scratch_2", "self_test", "example", "total", "rng", "low", "high", "REAL", "INPUTS", "_value", "h"),
-    *("a\nb", "''' + boom + '''", '"""', "\\theta_1", "θ", "é", "", " ", "1st", "x y", "__import__('os')", "None", "print"),
+    *(
+        "a\nb",
+        "''' + boom + '''",
+        '"""',
+        "\\theta_1",
+        "θ",
+        "é",
+        "",
+        " ",
+        "1st",
+        "x y",
+        "__import__('os')",
+        "None",
+        "print",
+    ),
 )
 
 
@@ -273,7 +301,10 @@ def softplus_of(v: Any) -> Any:
 def test_hostile_scalars() -> None:
     symbols = [sp.Symbol(name) for name in HOSTILE]
     after = [*symbols[1:], symbols[0]]
-    expr = sum(sp.log(1 + sp.exp(s)) * sp.Max(s, t) + sp.tanh(s) / (1 + sp.exp(-s)) for s, t in zip(symbols, after, strict=True))
+    expr = sum(
+        sp.log(1 + sp.exp(s)) * sp.Max(s, t) + sp.tanh(s) / (1 + sp.exp(-s))
+        for s, t in zip(symbols, after, strict=True)
+    )
     kernel = compile_plain(expr, name='hostile """ + boom + """ \\')
     check_text(kernel.source)
     order = [r.name for r in kernel.inputs]
@@ -293,7 +324,9 @@ def test_hostile_scalars() -> None:
     assert kernel(**dict(zip(order, numbers, strict=True))) == value
 
 
-@pytest.mark.parametrize("size", ["x; import os", '"""', "rng", "low", "np", "t1", "i", "softplus", "work", "x_shape", "_sizes"])
+@pytest.mark.parametrize(
+    "size", ["x; import os", '"""', "rng", "low", "np", "t1", "i", "softplus", "work", "x_shape", "_sizes"]
+)
 def test_hostile_vectors_and_sizes(size: str, capsys: pytest.CaptureFixture[str]) -> None:
     dim = sp.Symbol(size, integer=True, positive=True)
     start = 12 if size == "low" else 0

@@ -16,7 +16,7 @@ from symbackprop.codegen.scope import Helpers
 from symbackprop.frontend.program import Argument, Program
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Input, Node
-from symbackprop.ir.registry import ELEMENTWISE
+from symbackprop.ir.registry import ELEMENTWISE, Form
 from symbackprop.plan.plan import IndexCheck, Plan, RangeCheck
 from symbackprop.plan.sizes import Bind, Check
 
@@ -122,7 +122,9 @@ class _ModuleWriter:
                 "value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.",
             ]
         if any(text.workspace for text in self.texts.values()):
-            lines.append("The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.")
+            lines.append(
+                "The optional last argument `work` is a tuple of scratch arrays to be used again from call to call."
+            )
         if self.plan.summary:
             lines += ["", *map(_one_line, self.plan.summary)]
         needed = self.plan.support.imports if self.plan.support and self.long else ()
@@ -365,7 +367,8 @@ def _canonical(variable: str, argument: Argument, keep_shape: str | None) -> lis
 
 def _helper_names() -> list[str]:
     """Return the names of all helper functions that expressions may call."""
-    return [f.__name__ for op in ELEMENTWISE.values() for form in (op, *op.vector.values()) for f in form.helpers]
+    forms = [form for op in ELEMENTWISE.values() for form in (Form(op.emit, op.helpers), *op.vector.values())]
+    return [f.__name__ for form in forms for f in form.helpers]
 
 
 def _shifted(extent: str, offset: Dim, sizes: Mapping[str, str]) -> str:

@@ -93,19 +93,35 @@ class Scope:
         return f"{self.variable(node)}{at} {'+=' if onto else '='} {self._right_hand_side(node)}"
 
     def _operand(self, node: Node) -> str:
-        """Return an operand's name, or its formula where it has none."""
-        while is_access(node) and not isinstance(node, Gather) and node not in self.plan.stored:
-            node = node.args[0]
+        """Return an operand's name, or its formula where it has none. Not recursive: chains may be long."""
+        node = self._looked_through(node)
+        stack = [] if self._is_named(node) else [node]
+        while stack:
+            top = stack[-1]
+            operands = map(self._looked_through, top.args)
+            pending = [a for a in operands if not self._is_named(a) and a not in self._formulas]
+            if pending:
+                stack += pending
+                continue
+            stack.pop()
+            if top not in self._formulas:
+                text = self._right_hand_side(top)
+                self._formulas[top] = text if len(text) <= FORMULA else "..."
+        if node in self._formulas:
+            return self._formulas[node]
         if isinstance(node, Const):
             return f"{node.value:g}" if node.type.is_real else str(node.value)
-        if isinstance(node, Size):
-            return self.size(node.dim)
-        if isinstance(node, Input) or node in self.plan.stored or node in self.plan.graph.hints:
-            return self.variable(node)
-        if node not in self._formulas:
-            text = self._right_hand_side(node)
-            self._formulas[node] = text if len(text) <= FORMULA else "..."
-        return self._formulas[node]
+        return self.size(node.dim) if isinstance(node, Size) else self.variable(node)
+
+    def _looked_through(self, node: Node) -> Node:
+        """Return the value that a chain of unstored broadcasts and transposes reads."""
+        while is_access(node) and not isinstance(node, Gather) and node not in self.plan.stored:
+            node = node.args[0]
+        return node
+
+    def _is_named(self, node: Node) -> bool:
+        """Whether formulas mention the value by a name or as a number."""
+        return not node.args or node in self.plan.stored or node in self.plan.graph.hints
 
     def _right_hand_side(self, node: Node) -> str:
         match node:

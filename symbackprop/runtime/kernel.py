@@ -224,14 +224,18 @@ class Kernel:
     def _upstream(self, upstream: Any, arguments: Arguments) -> list[Any]:
         """Return the upstream gradients of the real outputs in order, each of its output's shape."""
         outputs = self._program.outputs
-        number = isinstance(upstream, int | float | np.number) or (isinstance(upstream, np.ndarray) and not upstream.ndim)
+        number = isinstance(upstream, int | float | np.number) or (
+            isinstance(upstream, np.ndarray) and not upstream.ndim
+        )
         if self._program.container == "single" or number:
             parts = [upstream] * len(outputs)
         elif isinstance(upstream, Mapping):
             missing = [o.name for o in outputs if o.name not in upstream]
             if missing or len(upstream) != len(outputs):
                 expected = ", ".join(o.name for o in outputs)
-                raise InputError(message("upstream: wrong keys", expected=expected, found=", ".join(map(str, upstream))))
+                raise InputError(
+                    message("upstream: wrong keys", expected=expected, found=", ".join(map(str, upstream)))
+                )
             parts = [upstream[o.name] for o in outputs]
         elif isinstance(upstream, Sequence | np.ndarray):
             parts = list(upstream)

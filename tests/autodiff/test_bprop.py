@@ -1,4 +1,4 @@
-"""Reverse accumulation: adjoint identities, accumulation at branches, only what is asked for, derivatives of derivatives."""
+"""Reverse accumulation: adjoint identities, accumulation at branches, only what is asked for, higher derivatives."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def gradients(outputs: list[Node], wrt: list[Node]) -> list[Node]:
 def test_adjoint_of_every_contraction(spec: str) -> None:
     """<ct, J t> == <J* ct, t> for each operand: a contraction is linear in it."""
     rng = np.random.default_rng(1)
-    operands = [tensor(f"x{k}", labels) for k, labels in enumerate(spec.split("->")[0].split(","))]
+    operands = [tensor(f"x{k}", labels) for k, labels in enumerate(spec.partition("->")[0].split(","))]
     node = einsum(spec, *operands)
     ct = Input("ct", node.type)
     values = {a.name: rng.normal(size=[d.value for d in a.shape]) for a in [*operands, ct]}

@@ -28,7 +28,9 @@ def test_source(name: str, sources: dict[str, str], request: pytest.FixtureReque
         path.write_text(source, encoding="utf-8")
     expected = path.read_text(encoding="utf-8")
     if source != expected:
-        lines = difflib.unified_diff(expected.splitlines(), source.splitlines(), str(path), "generated now", lineterm="")
+        lines = difflib.unified_diff(
+            expected.splitlines(), source.splitlines(), str(path), "generated now", lineterm=""
+        )
         pytest.fail("\n".join(lines), pytrace=False)
 
 

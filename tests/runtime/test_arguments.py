@@ -15,7 +15,12 @@ from tests.plain import compile_plain
 m, n, d = sp.symbols("m n d", integer=True, positive=True)
 i, j = sp.symbols("i j", integer=True)
 c, s = sp.Symbol("c", integer=True), sp.Symbol("s")
-W, X, R, G = sp.MatrixSymbol("W", m, n), sp.MatrixSymbol("x", n, 1), sp.MatrixSymbol("r", 1, m), sp.MatrixSymbol("g", 1, 1)
+W, X, R, G = (
+    sp.MatrixSymbol("W", m, n),
+    sp.MatrixSymbol("x", n, 1),
+    sp.MatrixSymbol("r", 1, m),
+    sp.MatrixSymbol("g", 1, 1),
+)
 WIDE = sp.MatrixSymbol("v", 5 * d, 1)
 E, tok = sp.IndexedBase("E"), sp.IndexedBase("tok", integer=True)
 
@@ -37,7 +42,7 @@ def said(call: Any, *args: Any, **kwargs: Any) -> str:
     return str(error.value)
 
 
-# -- refused, word by word ------------------------------------------------------------------------------------------------
+# -- refused, word by word -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -147,7 +152,7 @@ def test_negative_size() -> None:
     assert said(kernel, [1.0]) == "size n comes out negative\n  expected: 0 or more\n  found: -1"
 
 
-# -- accepted -----------------------------------------------------------------------------------------------------------------
+# -- accepted --------------------------------------------------------------------------------------------------------
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -270,7 +275,7 @@ def test_one_upstream_for_all() -> None:
     np.testing.assert_array_equal(both["W"], expected["W"])
 
 
-# -- nothing shared -----------------------------------------------------------------------------------------------------------
+# -- nothing shared --------------------------------------------------------------------------------------------------
 
 
 def arrays_in(result: Any) -> list[np.ndarray]:
@@ -310,7 +315,9 @@ def test_results_belong_to_the_caller(expr: Any) -> None:
     value, residuals = kernel.fprop(**given)
     for a in arrays_in(value):
         a.fill(np.nan)
-    upstream = np.ones(np.shape(value)) if kernel._program.container == "single" else [np.ones(np.shape(v)) for v in value]
+    upstream = (
+        np.ones(np.shape(value)) if kernel._program.container == "single" else [np.ones(np.shape(v)) for v in value]
+    )
     grads = kernel.bprop(residuals, upstream)
     assert all(np.all(np.isfinite(g)) for g in grads.values())
     assert not any(np.shares_memory(a, b) for a in arrays_in(grads) for b in (*given.values(), *arrays_in(upstream)))
