@@ -131,7 +131,9 @@ def _accumulate(contributions: list[Node]) -> Node:
     if empty is None:
         return scatter(pieces, shape)
     zero = fill(0.0, (), sparse[0].dtype)
-    return scatter([*pieces, *((zero, (), spec) for spec in empty)], shape, disjoint=True)
+    pieces += [(zero, (), spec) for spec in empty]
+    pieces.sort(key=lambda piece: [m.offset.value for m in piece[2]])
+    return scatter(pieces, shape, disjoint=True)
 
 
 def _sum(values: list[Node]) -> Node:

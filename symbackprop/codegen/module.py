@@ -318,12 +318,12 @@ class _ModuleWriter:
         return ", ".join([*parameters, *(["work=None"] if with_work else [])])
 
     def _summary(self, name: str) -> str:
-        grads = ", ".join(f"ct_{a.identifier}" for a in self.wrt)
+        grads = _tuple(f"ct_{a.identifier}" for a in self.wrt)
         return {
             "value": "Return the value.",
             "fprop": "Return (value, residuals): the forward pass, keeping what the backward pass needs.",
-            "bprop": f"Return the gradients ({grads}) times the upstream gradient: the backward pass.",
-            "value_and_grad": f"Return (value, ({grads}{',' if len(self.wrt) == 1 else ''})) from one fused pass.",
+            "bprop": f"Return the gradients {grads} times the upstream gradient: the backward pass.",
+            "value_and_grad": f"Return (value, {grads}) from one fused pass.",
         }[name]
 
     def _size(self, dim: Dim) -> str:

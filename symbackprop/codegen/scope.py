@@ -10,7 +10,7 @@ from typing import Any
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.names import Names
 from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Const, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter, Size
+from symbackprop.ir.node import Const, Contraction, Elementwise, Gather, Node, Reduction, Scatter, Size
 from symbackprop.ir.registry import Primitive
 from symbackprop.plan.access import is_access, is_copy
 from symbackprop.plan.plan import Plan

@@ -171,7 +171,7 @@ def _bprop(N, n, x, y, r0, ct_out, ct_w, t2, t3):
 
 @jit
 def bprop(residuals, upstream=1.0, work=None):
-    """Return the gradients (ct_w) times the upstream gradient: the backward pass."""
+    """Return the gradients (ct_w,) times the upstream gradient: the backward pass."""
     x, y, r0, w_shape, N, n = residuals
     ct_out = float64(upstream)
     ct_w = np.empty((n,), float64)
