@@ -45,9 +45,9 @@ def through_all_stages(graph: Graph) -> KernelText:
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_no_recursion(rank: int) -> None:
-    """20,000 scalar operations, and 5,000 on arrays."""
-    text = through_all_stages(chain(20_000 if not rank else 5_000, rank))
-    assert len(text.body) > 5_000
+    """20,000 scalar operations, and 4,000 on arrays."""
+    text = through_all_stages(chain(20_000 if not rank else 4_000, rank))
+    assert len(text.body) > 4_000
     assert max(map(len, text.body)) < 250
 
 
@@ -59,8 +59,8 @@ def test_time_is_linear() -> None:
         return time.process_time() - start
 
     seconds(300)
-    short = min(seconds(1_000) for _ in range(2))
-    assert seconds(5_000) < 15 * short
+    short = min(seconds(600) for _ in range(2))
+    assert seconds(3_000) < 15 * short
 
 
 def test_wide_sum_of_reads() -> None:

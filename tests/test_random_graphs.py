@@ -135,7 +135,7 @@ def sample(seed: int, *, second: bool = False) -> tuple[RandomProgram, dict[str,
     raise AssertionError(seed)
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(60))
 def test_kernel_is_interpreter(seed: int) -> None:
     p, sizes = sample(seed)
     verify(p.graph)
@@ -146,13 +146,13 @@ def test_kernel_is_interpreter(seed: int) -> None:
     check_kernel(p, sizes, seed)
 
 
-@pytest.mark.parametrize("seed", range(100, 180))
+@pytest.mark.parametrize("seed", range(100, 160))
 def test_gradient_is_adjoint(seed: int) -> None:
     p, sizes = sample(seed)
     check_adjoint(p.graph, p.wrt, p.arguments(sizes, seed), sizes, seed)
 
 
-@pytest.mark.parametrize("seed", range(200, 216))
+@pytest.mark.parametrize("seed", range(200, 208))
 def test_gradient_of_gradient(seed: int) -> None:
     p, sizes = sample(seed, second=True)
     check_adjoint(p.graph, p.wrt, p.arguments(sizes, seed), sizes, seed)

@@ -117,6 +117,8 @@ class _Block:
         """Return the LLVM value of an expression."""
         build = self.builder
         match node:
+            case ast.Constant(value=bool() as truth):
+                return ir.Constant(ir.IntType(1), int(truth))
             case ast.Constant(value=float() | int() as number):
                 return ir.Constant(self.type, float(number))
             case ast.Name():
@@ -149,8 +151,9 @@ class _Block:
     def binary(self, op: Any, left: Any, right: Any) -> Any:
         """Return left op right."""
         build = self.builder
-        table = {ast.Add: build.fadd, ast.Sub: build.fsub, ast.Mult: build.fmul, ast.Div: build.fdiv}
-        return table[type(op)](left, right)
+        real = {ast.Add: build.fadd, ast.Sub: build.fsub, ast.Mult: build.fmul, ast.Div: build.fdiv}
+        truth = {ast.BitAnd: build.and_, ast.BitOr: build.or_}
+        return {**real, **truth}[type(op)](left, right)
 
     def power(self, base: Any, n: int) -> Any:
         """Return base**n for an integer n >= 1 by repeated squaring."""
@@ -172,6 +175,8 @@ class _Block:
             inner.local = dict(zip((a.arg for a in helper.args.args), args, strict=True))
             inner.run(helper.body)
             return inner.value(helper.body[-1].value)
+        if isinstance(function, ast.Attribute) and function.attr == self.real.name:
+            return self.builder.uitofp(args[0], self.type)
         library = operator.attrgetter(function.attr)(math) if isinstance(function, ast.Attribute) else math.fabs
         sig = signature(self.real, *[self.real] * len(args))
         return self.context.get_function(library, sig)(self.builder, args)

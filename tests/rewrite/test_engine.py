@@ -346,9 +346,9 @@ def test_large_and_deep_programs_take_linear_time():
     node = x
     for k in range(25_000):
         node = sin(node * 2.0) + (x if k % 2 else y) * 1.0
-    start = time.perf_counter()
+    start = time.process_time()
     out = simplified(node)
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
     assert len(toposort([out])) == 75_003
 
 
@@ -357,7 +357,7 @@ def test_long_sums_of_exponentials_are_worked_out_once():
     total = exp(zs[0])
     for z in zs[1:]:
         total = total + exp(z)
-    start = time.perf_counter()
+    start = time.process_time()
     graph = simplify(Graph(tuple(zs), tuple(exp(z) / total for z in zs)))
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert sum(isinstance(n, Elementwise) and n.op.name == "logaddexp" for n in graph.nodes()) == 1

@@ -7,6 +7,14 @@ import pytest
 import sympy as sp
 
 import symbackprop as sbp
+from symbackprop.autodiff.bprop import build_bprop
+from symbackprop.codegen import module
+from symbackprop.interpret import interpret
+from symbackprop.ir.graph import Graph
+from symbackprop.ir.node import PRIMITIVES, Input, Node
+from symbackprop.ir.types import TensorType
+from symbackprop.ops.layout import fill
+from tests.plain import compile_graph
 
 SYMBOLS = sp.symbols("x0:6")
 
@@ -51,3 +59,74 @@ def test_float32_stays_float32() -> None:
     assert value.dtype == grads["x"].dtype == np.float32
     wide = sbp.compile(long_expression(12), inputs={"x": SYMBOLS})
     assert value == pytest.approx(wide(x.astype(np.float64)), rel=1e-4)
+
+
+def random_expression(seed: int, n: int) -> Graph:
+    """A random program of scalars over every kind of scalar operation, comparisons and ties included."""
+    rng = np.random.default_rng(seed)
+    real = TensorType((), "float64")
+    inputs = tuple(Input(f"x{k}", real) for k in range(4))
+    pool: list[Node] = list(inputs)
+    smooth = ("tanh", "sin", "cos", "sigmoid", "softplus", "abs", "neg", "atan", "erf", "sign")
+
+    def some() -> Node:
+        return pool[int(len(pool) * rng.random() ** 0.7)]
+
+    def call(*names: str, arity: int) -> Node:
+        return PRIMITIVES[names[int(rng.integers(len(names)))]](*(some() for _ in range(arity)))
+
+    def branch() -> Node:
+        first, second = (PRIMITIVES[name](some(), some()) for name in ("lt", "le"))
+        both = (
+            PRIMITIVES["and"](first, PRIMITIVES["not"](second))
+            if rng.random() < 0.5
+            else PRIMITIVES["or"](first, second)
+        )
+        return PRIMITIVES["select"](both, some(), some())
+
+    makers = (
+        lambda: call(*smooth, arity=1),
+        lambda: call("add", "sub", "mul", "maximum", "minimum", arity=2),
+        lambda: PRIMITIVES["sin"](call("add", "mul", arity=2)),
+        lambda: PRIMITIVES["div"](some(), 1.5 + PRIMITIVES["integer_power"](some(), attr=(2,))),
+        lambda: PRIMITIVES["log"](1.5 + PRIMITIVES["cos"](some())),
+        lambda: PRIMITIVES["exp"](PRIMITIVES["tanh"](some())),
+        lambda: PRIMITIVES["maximum"](some(), some(), some()),
+        branch,
+    )
+    while len(pool) < n:
+        pool.append(makers[int(rng.integers(len(makers)))]())
+    used = {a for node in pool for a in node.args}
+    total: Node = pool[-1]
+    for node in pool[4:]:
+        total = total if node in used else total + PRIMITIVES["sin"](node)
+    return Graph(inputs, (total, pool[-1]))
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_random_programs(seed: int) -> None:
+    """Also connectives and ties of three."""
+    graph = random_expression(seed, 130)
+    kernel = compile_graph(graph, [x.name for x in graph.inputs], plain=False)
+    assert "@straight_line\ndef _value_and_grad(" in kernel.source
+    given = dict(zip((x.name for x in graph.inputs), np.random.default_rng(seed).normal(size=4), strict=True))
+    ones = [fill(1.0, (), "float64") for _ in graph.outputs]
+    expected = interpret(graph, given)
+    slopes = interpret(Graph(graph.inputs, tuple(build_bprop(graph, graph.inputs, ones))), given)
+    value, grads = kernel.value_and_grad(**given)
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+    np.testing.assert_allclose(list(grads.values()), slopes, rtol=1e-9, atol=1e-9 * np.max(np.abs(slopes)))
+
+
+def test_booleans_between_the_passes_are_left_to_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A straight-line function returns numbers of one type: one that hands on a comparison is compiled as usual."""
+    monkeypatch.setattr(module, "LONG", 5)
+    a, b = SYMBOLS[:2]
+    condition = sp.And(a * a < sp.sin(b), sp.sin(a) < sp.cos(b))
+    expr = sum(sp.Piecewise((sp.sin(k * a), condition), (sp.exp(b / k), True)) for k in range(1, 4))
+    kernel = sbp.compile(expr)
+    assert "bool" in {n.dtype for n in kernel._plans["fprop"].graph.outputs}
+    assert "@straight_line\ndef _value_and_grad(" in kernel.source
+    for point in ((0.1, 0.5), (0.9, -0.4)):
+        _, residuals = kernel.fprop(*point)
+        assert kernel.bprop(residuals) == pytest.approx(kernel.value_and_grad(*point)[1], rel=1e-14)
