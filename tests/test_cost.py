@@ -89,3 +89,11 @@ def test_compile_refuses_a_larger_big_o() -> None:
         "  expected: at most a constant times 3*n\n"
         "  found: n**2"
     )
+
+
+def test_results_that_are_inputs_or_given_twice_are_copied() -> None:
+    """The backward pass adds up what arrives at both: the forward pass pays for the copy it makes."""
+    cost = sbp.compile([W, W, W[0, 0]]).cost()
+    assert cost.fprop == 2 * m * n + 1
+    assert cost.ratio_bound <= 2
+    assert sbp.compile([sp.Trace(x * x.T), x]).cost().ratio_bound <= 2

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen import expression as ex
+from symbackprop.codegen.checks import index_check
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers, Scope
 from symbackprop.codegen.steps import emit_step
@@ -17,7 +18,7 @@ from symbackprop.plan.memory import made_by
 from symbackprop.plan.plan import IndexCheck, Plan
 from symbackprop.plan.steps import Step
 
-__all__ = ["KernelText", "emit_kernel", "index_check"]
+__all__ = ["KernelText", "emit_kernel"]
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,12 @@ def emit_kernel(
         sizes: size symbol -> variable.
         helpers: notes the helper functions needed.
         taken: names that no further variable may have, `arguments` and `sizes` included.
-        checks: index checks; those on computed values are written where the value is made.
+        checks: index checks; those on computed values are written where the value is made, before it is used.
     """
     scope = Scope(plan, Names(taken), sizes, helpers)
+    for check in checks:
+        if not isinstance(check.index, Input):
+            scope.checks.setdefault(check.index, []).append(check)
     nodes = plan.graph.nodes()
     inputs = [n for n in nodes if isinstance(n, Input)]
     for argument in sorted(inputs, key=plan.graph.inputs.index):
@@ -73,14 +77,13 @@ def emit_kernel(
     for value, whole in plan.workspace.within.items():
         scope.bind(value, scope.variable(whole))
     slots: list[str] = [""] * len(plan.workspace.slots)
-    computed = {c.index: c for c in checks if not isinstance(c.index, Input)}
     body: list[str] = []
     for step in plan.steps:
         body += _take_slots(step, scope, slots)
         body += emit_step(step, scope)
         for node in made_by(step):
-            if node in computed and node in plan.stored:
-                body += index_check(computed[node], scope.variable(node), scope.size(computed[node].size), "index")
+            for check in scope.checks.pop(node, ()):
+                body += index_check(check, scope.variable(node), "index", scope.size)
     results = tuple(None if n.rank else ex.text(_scalar(n, scope)) for n in plan.graph.outputs)
     text = "\n".join([*body, *(r or "" for r in results)])
     used = tuple(s for s in sorted(sizes) if _mentions(text, sizes[s]))
@@ -105,18 +108,6 @@ def _take_slots(step: Step, scope: Scope, slots: list[str]) -> list[str]:
         else:
             slots[slot] = variable
     return lines
-
-
-def index_check(check: IndexCheck, variable: str, size: str, what: str) -> list[str]:
-    """Return the statements that refuse an index outside its axis."""
-    offset = check.offset
-    low = str(-offset) if offset.terms else "0"
-    high = str(check.size - offset) if offset.terms else size
-    if check.index.rank == 0:
-        condition = f"not {low} <= {variable} < {high}"
-    else:
-        condition = f"{variable}.size > 0 and ({variable}.min() < {low} or {variable}.max() >= {high})"
-    return [f"if {condition}:", f'    raise IndexError("{what} lies outside {low} ... {high} - 1")']
 
 
 def _scalar(node: Node, scope: Scope) -> ast.expr:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen import expression as ex
+from symbackprop.codegen.checks import index_check
 from symbackprop.codegen.scope import Scope
 from symbackprop.ir.node import Broadcast, Const, Contraction, Elementwise, Gather, Node, Reduction, Size
 from symbackprop.ir.types import AxisMap
@@ -100,6 +101,7 @@ class _LoopWriter:
             if stored or named or self.uses[node] > 1 or len(ex.text(expr)) > INLINE:
                 target = self.scope.variable(node)
                 self.body[0].append(f"{target} = {ex.text(expr)}")
+                self._check(node, target)
                 self.local[node] = ex.name(target)
             else:
                 self.local[node] = expr
@@ -116,10 +118,16 @@ class _LoopWriter:
                 return
             entry = self._own(f"{array}_{''.join(self.variables)}")
             body += [f"{entry} = {ex.text(expr)}", f"{target} = {entry}"]
+            self._check(node, entry)
         else:
             entry = self._own(f"{self.scope.variable(node)}_{''.join(self.variables)}") if named else self._temporary()
             body.append(f"{entry} = {ex.text(expr)}")
         self.local[node] = ex.name(entry)
+
+    def _check(self, node: Node, entry: str) -> None:
+        """Write the checks of an index that is used in the loop that makes it."""
+        for check in self.scope.checks.pop(node, ()):
+            self.body[self.depth] += index_check(check, entry, "index", self.scope.size, entry=True)
 
     def _accumulate(self, node: Node) -> None:
         """Add a term to the sum (or fold it into the maximum ...) that `node` is."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen import selftest
+from symbackprop.codegen.checks import index_check
 from symbackprop.codegen.expression import helper_source
-from symbackprop.codegen.kernel import KernelText, emit_kernel, index_check
+from symbackprop.codegen.kernel import KernelText, emit_kernel
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
 from symbackprop.frontend.program import Argument, Program
@@ -173,8 +174,7 @@ class _ModuleWriter:
         for check in plan.index_checks:
             if isinstance(check.index, Input):
                 variable = self.variables[check.index.name]
-                size = self._size(check.size)
-                lines += ["    " + line for line in index_check(check, variable, size, variable)]
+                lines += ["    " + line for line in index_check(check, variable, variable, self._size)]
         if self.bound:
             lines.append(f"    return {_tuple(self.sizes[s] for s in self.bound)}")
         return "\n".join(lines)

@@ -13,7 +13,7 @@ from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Const, Contraction, Elementwise, Gather, Node, Reduction, Scatter, Size
 from symbackprop.ir.registry import Primitive
 from symbackprop.plan.access import is_access, is_copy
-from symbackprop.plan.plan import Plan
+from symbackprop.plan.plan import IndexCheck, Plan
 
 __all__ = ["Helpers", "Scope"]
 
@@ -35,11 +35,13 @@ class Scope:
     Attributes:
         plan: the plan being written out.
         names: allocates variables of the function.
+        checks: checks still to be written, by the computed index that they are on.
     """
 
     def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers) -> None:
         self.plan = plan
         self.names = names
+        self.checks: dict[Node, list[IndexCheck]] = {}
         self._sizes = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
         self._helpers = helpers
         self._variables: dict[Node, str] = {}

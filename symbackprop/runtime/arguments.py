@@ -18,6 +18,9 @@ __all__ = ["Arguments", "Signature", "as_array"]
 
 _REAL_KINDS = "fiub"
 
+#: Combinations of shapes that a kernel remembers as checked.
+KEPT_SHAPES = 1024
+
 
 class Arguments(NamedTuple):
     """Converted arguments of one call.
@@ -81,7 +84,10 @@ class Signature:
         key = tuple(cores)
         sizes = self._sizes.get(key)
         if sizes is None:
-            sizes = self._sizes[key] = self._read_sizes(key)
+            sizes = self._read_sizes(key)
+            if len(self._sizes) >= KEPT_SHAPES:
+                self._sizes.clear()
+            self._sizes[key] = sizes
         return Arguments(tuple(values), tuple(shapes), sizes)
 
     def refuse_indices(self, arguments: Arguments) -> InputError | None:

@@ -159,11 +159,9 @@ class Kernel:
     def _run(self, function: str, arguments: Arguments) -> Any:
         try:
             return self._functions[function](*arguments.values, *self._workspace(function, arguments))
-        except IndexError:
-            error = self._signature.refuse_indices(arguments)
-            if error is None:
-                raise
-            raise error from None
+        except IndexError as caught:
+            computed = InputError(message("an index computed from others is out of range", found=caught))
+            raise (self._signature.refuse_indices(arguments) or computed) from None
 
     def _workspace(self, function: str, arguments: Arguments) -> tuple[Any, ...]:
         """Return a function's scratch memory as its extra argument: this thread's own arrays for these sizes."""

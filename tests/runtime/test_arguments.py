@@ -152,6 +152,28 @@ def test_negative_size() -> None:
     assert said(kernel, [1.0]) == "size n comes out negative\n  expected: 0 or more\n  found: -1"
 
 
+def test_computed_indices_are_checked_before_they_are_used() -> None:
+    """Inside the loop that computes them, for every axis they address: NumPy's own complaint would come too late."""
+    e, w, b = sp.IndexedBase("e", integer=True), sp.IndexedBase("w", integer=True), sp.IndexedBase("b")
+    low, high = sp.symbols("low high", integer=True)
+    looked_up = compile_plain(sp.Sum(E[e[w[i]], 0] * b[e[w[i]]], (i, 0, n - 1)), name="looked up")
+    added = compile_plain(b[low + high] * b[low] ** 2, inputs=[b, low, high], name="added")
+    table = np.ones((3, 1))
+    text = "an index computed from others is out of range\n  found: index lies outside 0 ... {} - 1"
+    for kernel, args, size in (
+        (looked_up, {"E": table, "b": np.ones(5), "e": [0, 4], "w": [1]}, "E_0"),
+        (looked_up, {"E": table, "b": np.ones(2), "e": [0, 2], "w": [1]}, "b_0"),
+        (looked_up, {"E": table, "b": np.ones(5), "e": [0, -1], "w": [1]}, "b_0"),
+        (added, {"b": V, "low": 1, "high": 2}, "b_0"),
+        (added, {"b": V, "low": 1, "high": -2}, "b_0"),
+    ):
+        for function in (kernel, kernel.fprop, kernel.value_and_grad):
+            found = said(function, **args)
+            assert found in {text.format(size), text.format("E_0")}
+    assert looked_up(E=table, b=np.ones(5), e=[0, 2], w=[1, 0, 1]) == 3.0
+    assert added(V, 1, 1) == 12.0
+
+
 # -- accepted --------------------------------------------------------------------------------------------------------
 
 
