@@ -28,12 +28,12 @@ from symbackprop.frontend.translate import translate
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import Graph, substitute, toposort
 from symbackprop.ir.node import Const, Input, Node
+from symbackprop.ir.sizes import read_sizes
 from symbackprop.ir.types import TensorType
 from symbackprop.options import Options
 from symbackprop.plan.plan import Plan, index_checks, make_plan, range_checks
 from symbackprop.plan.products import choose_paths
 from symbackprop.plan.residuals import split_bprop
-from symbackprop.plan.sizes import read_sizes
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
 from symbackprop.rewrite.rules import RULES_LATE

@@ -11,10 +11,10 @@ import functools
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-__all__ = ["call", "fill_template", "helper_source", "literal", "name", "operator", "subscript", "text"]
+__all__ = ["call", "fill_template", "helper_source", "literal", "name", "operator", "subscript", "text", "tuple_text"]
 
 _OPERANDS = "xyzuvw"
 
@@ -69,6 +69,12 @@ def subscript(array: str, index: Sequence[str]) -> ast.expr:
     at = [parse(i) for i in index]
     where: ast.expr = at[0] if len(at) == 1 else ast.Tuple(at, ast.Load())
     return ast.Subscript(name(array), where, ast.Load())
+
+
+def tuple_text(parts: Iterable[object]) -> str:
+    """Return the parts as source text of a tuple, `(n,)` for a single one."""
+    items = [str(part) for part in parts]
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
 def fill_template(

@@ -81,8 +81,7 @@ class Scope:
 
     def shape(self, dims: Iterable[Dim]) -> str:
         """Return a shape as source text of a tuple."""
-        parts = [self.size(d) for d in dims]
-        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
+        return ex.tuple_text(self.size(d) for d in dims)
 
     def formula(self, node: Node) -> str:
         """Return "name = mathematics" for a stored node, down to the names of other stored values."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from symbackprop.codegen.expression import tuple_text
 from symbackprop.codegen.names import Names
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim
@@ -111,7 +112,7 @@ def _example(plan: ModulePlan) -> str:
     drawn = []
     for argument in plan.program.arguments:
         shape = tuple(d.substitute(renamed) for d in argument.core_shape)
-        size = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        size = tuple_text(shape)
         if argument.dtype == "int64":
             low, high = (text.substitute(renamed) for text in _bounds(plan, argument))
             value = f"rng.integers({low}, {high}, {size})"

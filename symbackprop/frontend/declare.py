@@ -15,6 +15,7 @@ from symbackprop.frontend.sizes import Sizes
 from symbackprop.frontend.value import COL, ROW, Axis, Batch, Slot, Value
 from symbackprop.ir.dims import ONE, Dim
 from symbackprop.ir.node import Input
+from symbackprop.ir.sizes import Bind, read_sizes
 from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.indexing import gather
 
@@ -103,24 +104,19 @@ def _elements(value: Value, grid: tuple[int, ...]) -> Iterable[Value]:
         yield Value(gather(value.node, (), [*lead, *position], shape), carried) if position else value
 
 
-def check_sizes(arguments: Sequence[Argument], sizes: Sizes) -> None:
+def check_sizes(arguments: Sequence[Argument], nodes: Sequence[Input], sizes: Sizes) -> None:
     """Check that the sizes can be read off the arguments one after the other.
+
+    Args:
+        arguments: the argument records, for the error text.
+        nodes: the graph's inputs, without unit axes; these hold no size to read.
+        sizes: the size symbols, each of which must be found.
 
     Raises:
         InputError: one cannot.
     """
-    open_dims = [d for a in arguments for d in a.shape if not d.is_const]
-    solved: set[str] = set()
-    progress = True
-    while progress:
-        progress = False
-        for dim in open_dims:
-            unknown = [s for s in dim.symbols if s not in solved]
-            if len(unknown) == 1:
-                split = dim.linear_in(unknown[0])
-                if split is not None and split[0] != 0:
-                    solved.add(unknown[0])
-                    progress = True
+    actions, _ = read_sizes(nodes)
+    solved = {action.symbol for action in actions if isinstance(action, Bind)}
     for identifier, text in sizes.texts.items():
         if identifier not in solved:
             raise InputError(

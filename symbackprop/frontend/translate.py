@@ -88,7 +88,7 @@ def translate(
         for (identifier, node), label in zip(graph.names.items(), named, strict=True)
         if node not in used
     }
-    check_sizes(arguments, sizes)
+    check_sizes(arguments, nodes, sizes)
     occurring = [a.name for a, node in zip(arguments, nodes, strict=True) if node in used]
     return Program(
         graph,

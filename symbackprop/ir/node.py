@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from symbackprop.errors import ShapeError, message
 from symbackprop.ir.dims import Dim
-from symbackprop.ir.types import AxisMap, EinsumSpec, TensorType
+from symbackprop.ir.types import AxisMap, EinsumSpec, ScatterPiece, TensorType
 
 if TYPE_CHECKING:
-    from symbackprop.ir.registry import Primitive, ReductionPrimitive
+    from symbackprop.ir.registry import LibraryPrimitive, Primitive, ReductionPrimitive
 
 __all__ = [
     "Broadcast",
@@ -27,10 +27,11 @@ __all__ = [
     "Elementwise",
     "Gather",
     "Input",
+    "Iota",
+    "Library",
     "Node",
     "Reduction",
     "Scatter",
-    "ScatterPiece",
     "Size",
 ]
 
@@ -173,6 +174,18 @@ class Size(Node):
         return node
 
 
+class Iota(Node):
+    """The integers 0, 1, ... along one axis: an index used as a number. A leaf that no loop needs in memory."""
+
+    __slots__ = ()
+    kind = "iota"
+
+    def __new__(cls, count: Dim) -> Iota:
+        node = _intern(cls, (), TensorType((count,), "int64"), ())
+        assert isinstance(node, Iota)
+        return node
+
+
 class Elementwise(Node):
     """A primitive applied entry by entry to operands of one shape; `attr` holds its static parameters."""
 
@@ -270,24 +283,6 @@ class Gather(Node):
         return Gather(args[0], args[1:], self.spec, self.shape)
 
 
-class ScatterPiece:
-    """Where one value of a `Scatter` goes: `value` and `indices` are positions in the node's args."""
-
-    __slots__ = ("indices", "spec", "value")
-
-    def __init__(self, value: int, indices: tuple[int, ...], spec: tuple[AxisMap, ...]) -> None:
-        self.value, self.indices, self.spec = value, indices, spec
-
-    def _key(self) -> tuple[Hashable, ...]:
-        return (self.value, self.indices, self.spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ScatterPiece) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-
 class Scatter(Node):
     """Zeros of `shape` with every piece added at the places its index map names: the adjoint of `Gather`, n-ary.
 
@@ -341,6 +336,27 @@ class Reduction(Node):
 
     def __repr__(self) -> str:
         return f"<{self.op.name} over {self.axes} {self.type}>"
+
+
+class Library(Node):
+    """A dense linear-algebra routine on the trailing axes of its operands; leading axes, equal in all, are a batch."""
+
+    __slots__ = ("op",)
+    op: LibraryPrimitive
+    kind = "library"
+
+    def __new__(cls, op: LibraryPrimitive, args: Sequence[Node]) -> Library:
+        args = tuple(args)
+        node = _intern(cls, (op.name,), op.result_type(args), args)
+        assert isinstance(node, Library)
+        node.op = op
+        return node
+
+    def rebuilt(self, args: Sequence[Node]) -> Node:
+        return Library(self.op, args)
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name} {self.type}>"
 
 
 def check_axis_maps(spec: tuple[AxisMap, ...], rank: int, indices: Sequence[Node], shape: tuple[Dim, ...]) -> None:

@@ -13,15 +13,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symbackprop.errors import ShapeError, message
-from symbackprop.ir.node import PRIMITIVES, Const, Elementwise, Node, Reduction
+from symbackprop.ir.dims import Dim
+from symbackprop.ir.node import PRIMITIVES, Const, Elementwise, Library, Node, Reduction
 from symbackprop.ir.types import TensorType
 
-__all__ = ["ELEMENTWISE", "REDUCTIONS", "Domain", "Form", "Primitive", "ReductionPrimitive", "Trait", "elementwise"]
+__all__ = [
+    "ELEMENTWISE",
+    "LIBRARY",
+    "REDUCTIONS",
+    "Domain",
+    "Form",
+    "LibraryPrimitive",
+    "Primitive",
+    "ReductionPrimitive",
+    "Trait",
+    "elementwise",
+]
 
 Rule = Callable[..., tuple["Node | None", ...]]
 
 ELEMENTWISE: dict[str, Primitive] = PRIMITIVES
 REDUCTIONS: dict[str, ReductionPrimitive] = {}
+LIBRARY: dict[str, LibraryPrimitive] = {}
 
 
 class Trait(enum.Flag):
@@ -148,6 +161,56 @@ class ReductionPrimitive:
     def __call__(self, arg: Node, axes: Sequence[int]) -> Node:
         """Return the reduction of `arg` over `axes`."""
         return Reduction(self, arg, axes)
+
+
+@dataclass(frozen=True, eq=False)
+class LibraryPrimitive:
+    """A dense linear-algebra routine.
+
+    Attributes:
+        name: identifies it.
+        ranks: number of trailing (matrix) axes of each operand.
+        shape: core shapes of the operands -> core shape of the result; raises ShapeError where they do not fit.
+        vjp: (out, ct, *args) -> one cotangent per operand, None where there is none. `ct` has the shape of `out`.
+        numpy: the oracle, on arrays with any leading batch axes.
+        emit: a Python expression in x, y (operands of one batch entry) that numba compiles.
+        helpers: functions the expression calls; their source goes into the generated module.
+        flops: core shapes of the operands -> arithmetic operations for one batch entry.
+    """
+
+    name: str
+    ranks: tuple[int, ...]
+    shape: Callable[..., tuple[Dim, ...]]
+    vjp: Callable[..., tuple[Node | None, ...]]
+    numpy: Callable[..., Any]
+    emit: str
+    flops: Callable[..., Dim]
+    helpers: tuple[Callable[..., Any], ...] = ()
+
+    def __call__(self, *args: Node) -> Node:
+        """Return the node of this routine on `args`."""
+        return Library(self, args)
+
+    def core_shapes(self, args: Sequence[Node]) -> list[tuple[Dim, ...]]:
+        """Return the trailing axes of each operand that the routine works on."""
+        return [a.shape[a.rank - rank :] for a, rank in zip(args, self.ranks, strict=True)]
+
+    def result_type(self, args: Sequence[Node]) -> TensorType:
+        """Return the type of the result; check operands.
+
+        Raises:
+            ShapeError: wrong operand count, batch axes that differ, or matrices that do not fit.
+        """
+        if len(args) != len(self.ranks):
+            raise ShapeError(
+                message(f"{self.name} has the wrong operand count", expected=len(self.ranks), found=len(args))
+            )
+        batches = {a.shape[: a.rank - rank] for a, rank in zip(args, self.ranks, strict=True)}
+        if len(batches) != 1:
+            raise ShapeError(
+                message(f"{self.name} needs operands of one batch", found=", ".join(str(a.type) for a in args))
+            )
+        return TensorType((*batches.pop(), *self.shape(*self.core_shapes(args))), args[0].dtype)
 
 
 def elementwise(**facets: Any) -> Callable[[Rule], Primitive]:

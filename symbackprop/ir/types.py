@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from symbackprop.errors import ShapeError, message
 from symbackprop.ir.dims import ZERO, Dim
 
-__all__ = ["AxisMap", "EinsumSpec", "TensorType"]
+__all__ = ["AxisMap", "EinsumSpec", "ScatterPiece", "TensorType"]
 
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 
@@ -129,3 +129,12 @@ class AxisMap:
         if self.index is None:
             return self
         return AxisMap(self.axes, self.stride, self.offset, index[self.index])
+
+
+@dataclass(frozen=True)
+class ScatterPiece:
+    """Where one value of a `Scatter` goes: `value` and `indices` are positions in the node's args."""
+
+    value: int
+    indices: tuple[int, ...]
+    spec: tuple[AxisMap, ...]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.ir.dims import ZERO, Dim
-from symbackprop.ir.node import Gather, Node, Scatter, ScatterPiece
-from symbackprop.ir.types import AxisMap
+from symbackprop.ir.node import Gather, Node, Scatter
+from symbackprop.ir.types import AxisMap, ScatterPiece
 
 __all__ = ["concatenate", "element", "gather", "gather_adjoint", "scatter", "scatter_adjoint", "stack"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symbackprop.ir.node import Elementwise, Node
 from symbackprop.ir.registry import Trait
-from symbackprop.plan.access import is_access, is_leaf, reads
+from symbackprop.plan.access import Positions, is_access, is_leaf, reads
 from symbackprop.plan.steps import Loop, Step
 
 __all__ = ["sink"]
@@ -18,56 +18,59 @@ def sink(steps: list[Step], made_in: dict[Node, int], stored: set[Node], keep: s
     stay where they are. Each node is looked at a bounded number of times.
     """
     readers = _readers(steps, stored)
+    arrivals: dict[int, list[Node]] = {}
     for at in range(len(steps) - 1, -1, -1):
         loop = steps[at]
         if not isinstance(loop, Loop) or not loop.domain:
             continue
-        for node in reversed(list(loop.members)):
+        for node in reversed(loop.members):
             if node not in stored or node in keep:
                 continue
-            target = _single_target(node, at, steps, readers)
+            target = _single_target(node, steps, made_in, readers)
             cluster = _cluster(node, made_in, stored, readers) if target is not None else None
             if target is None or cluster is None:
                 continue
-            moved = steps[target]
-            assert isinstance(moved, Loop)
-            loop.members = [n for n in loop.members if n not in cluster]
-            order = list(reversed(cluster))
-            moved.members = order + moved.members
-            for n in order:
-                made_in[n] = target
-                for source, positions in reads(n, stored):
-                    readers[source] = [r for r in readers.get(source, []) if r[1] is not n] + [(target, n, positions)]
+            arrivals.setdefault(target, []).extend(cluster)
+            made_in.update(dict.fromkeys(cluster, target))
             stored.discard(node)
+        loop.members = [n for n in loop.members if made_in[n] == at]
+    # Values only move to later loops, which have been gone through by then; users came first.
+    for target, moved in arrivals.items():
+        loop = steps[target]
+        assert isinstance(loop, Loop)
+        loop.members = moved[::-1] + loop.members
 
 
-Reader = tuple[int, Node, tuple[int | None, ...]]
+#: A node and the positions at which it reads; where it is computed is in `made_in`, so moving it changes no reader.
+Reader = tuple[Node, Positions]
 
 
 def _readers(steps: list[Step], stored: set[Node]) -> dict[Node, list[Reader]]:
-    """Return who reads each value, in which step, at which positions; other steps than loops read at no position."""
+    """Return who reads each value, at which positions; other steps than loops read at no position."""
     out: dict[Node, list[Reader]] = {}
-    for at, step in enumerate(steps):
+    for step in steps:
         if isinstance(step, Loop):
             for node in step.members:
                 for source, where in reads(node, stored):
-                    out.setdefault(source, []).append((at, node, where))
+                    out.setdefault(source, []).append((node, where))
         else:
             for arg in step.node.args:
-                out.setdefault(arg, []).append((at, step.node, (None,)))
+                out.setdefault(arg, []).append((step.node, (None,)))
     return out
 
 
-def _single_target(node: Node, at: int, steps: list[Step], readers: dict[Node, list[Reader]]) -> int | None:
+def _single_target(
+    node: Node, steps: list[Step], made_in: dict[Node, int], readers: dict[Node, list[Reader]]
+) -> int | None:
     """Return the later loop that alone reads `node`, at its own point, if that is how it is read."""
-    found = {step for step, _, _ in readers.get(node, [])}
+    found = {made_in[reader] for reader, _ in readers.get(node, [])}
     if len(found) != 1 or not _is_cheap(node):
         return None
     (target,) = found
     loop = steps[target]
     here = tuple(range(node.rank))
-    same = isinstance(loop, Loop) and loop.domain == node.shape and target > at
-    return target if same and all(where == here for _, _, where in readers[node]) else None
+    same = isinstance(loop, Loop) and loop.domain == node.shape and target > made_in[node]
+    return target if same and all(where == here for _, where in readers[node]) else None
 
 
 def _cluster(
@@ -80,7 +83,7 @@ def _cluster(
         for source, where in reads(user, stored):
             if source in inside or is_leaf(source) or source in stored or made_in[source] != made_in[node]:
                 continue
-            alone = all(reader in inside for _, reader, _ in readers.get(source, []))
+            alone = all(reader in inside for reader, _ in readers.get(source, []))
             if not (alone and _is_cheap(source) and where == tuple(range(source.rank))):
                 return None
             inside.add(source)

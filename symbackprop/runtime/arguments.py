@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from symbackprop.codegen.expression import tuple_text
 from symbackprop.errors import InputError, message
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.node import Input
+from symbackprop.ir.sizes import Bind, Check
 from symbackprop.plan.plan import IndexCheck, RangeCheck
-from symbackprop.plan.sizes import Bind, Check
 
 __all__ = ["Arguments", "Signature", "as_array"]
 
@@ -173,7 +174,7 @@ class Signature:
         core = argument.core_shape
         symbols = dict.fromkeys(s for d in core for s in d.symbols if s in sizes)
         known = ", ".join(f"{self._size_names.get(s, s)} = {sizes[s]} from {source[s]}" for s in symbols)
-        expected = _tuple(str(d) for d in core) + (f" with {known}" if known else "")
+        expected = tuple_text(core) + (f" with {known}" if known else "")
         return message(f"{argument.name}: wrong shape", expected=expected, found=shape)
 
 
@@ -194,12 +195,12 @@ def _convert(argument: Argument, value: Any) -> tuple[Any, tuple[int, ...]]:
         if array.ndim == len(full) and all(shape[k] == 1 for k in argument.unit_axes):
             array = array.reshape([s for k, s in enumerate(shape) if k not in argument.unit_axes])
         elif array.ndim != len(core):
-            either = f"{_tuple(map(str, core))} or {_tuple(map(str, full))}"
+            either = f"{tuple_text(core)} or {tuple_text(full)}"
             raise InputError(message(f"{argument.name}: wrong shape", expected=either, found=shape))
         if not core:
             return _number(argument, array[()]), shape
     elif array.ndim != len(core):
-        expected = f"{len(core)} axes {_tuple(map(str, core))}"
+        expected = f"{len(core)} axes {tuple_text(core)}"
         raise InputError(message(f"{argument.name}: wrong rank", expected=expected, found=f"shape {shape}"))
     return array, shape
 
@@ -234,8 +235,3 @@ def _number(argument: Argument, value: Any) -> Any:
 
 def _dtype_text(value: Any, array: npt.NDArray[Any]) -> str:
     return f"{type(value).__name__} of {array.dtype}" if isinstance(value, np.ndarray | list | tuple) else repr(value)
-
-
-def _tuple(parts: Any) -> str:
-    items = list(parts)
-    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

@@ -14,13 +14,13 @@ from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Input, Node
 from symbackprop.ir.registry import ELEMENTWISE
+from symbackprop.ir.sizes import Bind, Check, read_sizes
 from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.contraction import einsum, sum_over
 from symbackprop.ops.indexing import gather, scatter
 from symbackprop.plan.access import is_leaf
 from symbackprop.plan.memory import made_by, read_by
 from symbackprop.plan.plan import Plan
-from symbackprop.plan.sizes import Bind, Check, read_sizes
 from symbackprop.plan.steps import Loop, Product, Write
 from tests.plain import compile_graph, compile_plain
 from tests.random_graphs import random_program
@@ -227,6 +227,19 @@ def test_loops_emptied_by_sinking_are_gone() -> None:
     program = random_program(3)
     for plan in compile_graph(program.graph, program.wrt)._plans.values():
         assert all(step.members for step in plan.steps if isinstance(step, Loop))
+
+
+def test_sinking_heeds_every_place_a_value_is_read_at() -> None:
+    """`t * t.T` sinks into the last loop; `t`, which it reads both straight and across, must stay in memory."""
+    x, y, z = (real(name, "n", "n") for name in "xyz")
+    t = x * y
+    late = einsum("ij,jk->ik", ELEMENTWISE["sin"](einsum("ij,kj->ik", x, y)), z)
+    at = [np.random.default_rng(seed).normal(size=(3, 3)) for seed in range(3)]
+    straight, across = at[0] * at[1], (at[0] * at[1]).T
+    expected = straight * across + np.sin(at[0] @ at[1].T) @ at[2]
+    for product in (t * einsum("ij->ji", t), einsum("ij->ji", t) * t):
+        kernel = compile_graph(Graph((x, y, z), (product + late,)), [])
+        np.testing.assert_allclose(kernel(*at), expected, rtol=1e-13)
 
 
 def test_plan_prints() -> None:
