@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from symbackprop.ir.dims import ZERO, Dim, Monomial, product
-from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter
+from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Library, Node, Reduction, Scatter
 from symbackprop.ir.registry import Trait
 
 __all__ = ["Count", "count", "dominating", "ratio_bound"]
@@ -41,7 +41,9 @@ def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
     totals: dict[tuple[Dim, ...], int] = {}
     for k, node in enumerate(outputs):
         if isinstance(node, Input) or (node.args and node in outputs[:k]):
-            totals[node.shape] = totals.get(node.shape, 0) + 1
+            # Zeros cost nothing here, neither written nor copied.
+            for shape in _pieces(node) if isinstance(node, Scatter) else [node.shape]:
+                totals[shape] = totals.get(shape, 0) + 1
     library: dict[tuple[Dim, ...], int] = {}
     for node in nodes:
         match node:
@@ -56,11 +58,14 @@ def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
                 flops = flops + product(extents.values()) * max(work, 1)
             case Reduction():
                 totals[node.args[0].shape] = totals.get(node.args[0].shape, 0) + 1
+            case Library():
+                batch = product(node.args[0].shape[: node.op.batch_rank(node.args)])
+                flops = flops + batch * node.op.flops(*node.op.core_shapes(node.args))
+                calls = calls + batch
             case Gather():
                 totals[node.shape] = totals.get(node.shape, 0) + 1
             case Scatter():
-                for piece in node.pieces:
-                    shape = node.args[piece.value].shape
+                for shape in _pieces(node):
                     totals[shape] = totals.get(shape, 0) + 1
             case Broadcast() | Contraction() if node in results:
                 totals[node.shape] = totals.get(node.shape, 0) + 1
@@ -71,6 +76,11 @@ def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
     for shape, n in library.items():
         calls = calls + product(shape) * n
     return Count(flops, calls)
+
+
+def _pieces(node: Scatter) -> list[tuple[Dim, ...]]:
+    """Return the shapes of what a scatter puts in place."""
+    return [node.args[piece.value].shape for piece in node.pieces]
 
 
 def dominating(monomial: Monomial, cost: Dim) -> list[Monomial]:

@@ -16,7 +16,13 @@ EXCERPT = 120
 
 
 class SymbackpropError(Exception):
-    """Base class of every error this package raises on purpose."""
+    """Base class of every error this package raises on purpose.
+
+    Attributes:
+        trail: the expressions that led to the one at fault, outermost first, where that is known.
+    """
+
+    trail: tuple[object, ...] = ()
 
 
 class UnsupportedExpressionError(SymbackpropError, NotImplementedError):

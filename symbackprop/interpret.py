@@ -21,6 +21,8 @@ from symbackprop.ir.node import (
     Elementwise,
     Gather,
     Input,
+    Iota,
+    Library,
     Node,
     Reduction,
     Scatter,
@@ -41,7 +43,8 @@ def interpret(
 
     Args:
         program: what to evaluate.
-        inputs: a value for every input that occurs, by name; shapes must fit the symbolic ones.
+        inputs: a value for every input that occurs, by name; shapes must fit the symbolic ones. The value of an integer
+            that is named like a size is that size.
         sizes: size symbols that the inputs' shapes do not determine; the others are read off the arrays.
 
     Raises:
@@ -54,8 +57,11 @@ def interpret(
     if missing:
         raise InputError(message("an input has no value", expected=", ".join(missing), found=", ".join(inputs)))
     arrays = {node: np.asarray(inputs[node.name], node.dtype) for node in needed}
-    known = infer_sizes(arrays, sizes or {})
-    unknown = sorted({s for node in order for dim in _dims(node) for s in dim.symbols if s not in known})
+    symbols = {s for node in order for dim in _dims(node) for s in dim.symbols}
+    given = [n for n in program.inputs if _is_number(n) and n.name in symbols] if isinstance(program, Graph) else []
+    passed = {n.name: int(np.asarray(inputs[n.name])) for n in given if n.name in inputs}
+    known = infer_sizes(arrays, {**passed, **(sizes or {})})
+    unknown = sorted(symbols.difference(known))
     if unknown:
         raise InputError(message("sizes cannot be read off the inputs", found=", ".join(unknown), hint="pass sizes="))
     values: dict[Node, Array] = {}
@@ -106,6 +112,10 @@ def infer_sizes(arrays: Mapping[Input, Array], sizes: Sizes) -> dict[str, int]:
     return known
 
 
+def _is_number(node: Input) -> bool:
+    return node.dtype == "int64" and not node.shape
+
+
 def _dims(node: Node) -> tuple[Dim, ...]:
     return (*node.shape, node.dim) if isinstance(node, Size) else node.shape
 
@@ -122,6 +132,8 @@ def _evaluate(node: Node, args: list[Array], sizes: Sizes) -> Any:
             return np.full(shape, node.value, node.dtype)
         case Size():
             return node.dim.evaluate(sizes)
+        case Iota():
+            return np.arange(*shape)
         case Elementwise():
             return node.op.numpy(*args, *node.attr)
         case Contraction():
@@ -141,6 +153,8 @@ def _evaluate(node: Node, args: list[Array], sizes: Sizes) -> Any:
             return total
         case Reduction():
             return node.op.numpy(args[0], node.axes)
+        case Library():
+            return node.op.numpy(*args)
     raise TypeError(f"no evaluation for {node!r}")  # pragma: no cover - kinds are closed
 
 
@@ -165,9 +179,18 @@ def _positions(
         if m.index is not None:
             position = indices[m.index][tuple(grid[a] for a in m.axes)] + offset
         else:
-            position = np.asarray(m.stride * grid[m.axes[0]] + offset if m.axes else offset)
+            steps = zip(m.axes, m.strides, strict=True)
+            position = np.asarray(sum((s.evaluate(sizes) * grid[a] for a, s in steps), start=np.asarray(offset)))
+            if m.span is not None:
+                first, last = (d.evaluate(sizes) for d in m.span)
+                if position.size and not 0 <= first <= last < bound:
+                    raise InputError(_outside(first, last, bound))
+                position = np.clip(position, 0, bound - 1)
         if position.size and not (position.min() >= 0 and position.max() < bound):
-            found = f"{position.min()} to {position.max()}"
-            raise InputError(message("an index is out of bounds", expected=f"0 to {bound - 1}", found=found))
+            raise InputError(_outside(position.min(), position.max(), bound))
         out.append(position)
     return tuple(out)
+
+
+def _outside(first: int, last: int, bound: int) -> str:
+    return message("an index is out of bounds", expected=f"0 to {bound - 1}", found=f"{first} to {last}")

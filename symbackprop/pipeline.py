@@ -36,7 +36,8 @@ from symbackprop.plan.products import choose_paths
 from symbackprop.plan.residuals import split_bprop
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
-from symbackprop.rewrite.rules import RULES_LATE
+from symbackprop.rewrite.rules import RULES_LOWERED
+from symbackprop.runtime import special
 from symbackprop.runtime.kernel import Kernel, Record
 from symbackprop.runtime.straightline import IMPORTS
 from symbackprop.runtime.straightline import source as straight_line_source
@@ -84,7 +85,8 @@ def compile(  # noqa: A001 - the verb users expect
     """Return the kernel that computes `expr` and its gradients.
 
     Args:
-        expr: scalar `Expr`, `MatrixExpr`, `Matrix`, `NDimArray`, or a sequence or dict of these.
+        expr: scalar `Expr`, `MatrixExpr`, `Matrix`, `NDimArray`, array expression, or lists, tuples or dicts of these,
+            nested as the results shall be; a dict's keys are strings or symbols. Or a program, see below.
         wrt: symbol(s) or input name(s) to differentiate for; default every real-valued input that occurs.
         inputs: calling order, a sequence or a dict name -> entry; default all free symbols by name. An entry may be a
             list, tuple or Matrix of scalar symbols: one array argument.
@@ -99,10 +101,23 @@ def compile(  # noqa: A001 - the verb users expect
         InputError: wrong names, wrt, inputs or batch.
         CostError: the backward pass would have a larger big-O than the forward pass.
 
+    Programs: an item `Eq(lhs, rhs)` or `Assignment(lhs, rhs)` of a list defines a named intermediate for the items
+    behind it, and any other item is an output:
+
+        sbp.compile([Eq(z, W*x + b), Eq(h, z.applyfunc(tanh)), u.T*h])
+
+    `lhs` is a symbol, a `MatrixSymbol` or `ArraySymbol` of the right shape, or `y[i]` over free indices, read later at
+    any index. Definitions hold in order; one may be replaced by another or by `x += ...` (`AugmentedAssignment`), outputs
+    see the last. Without outputs the names that nothing reads afterwards are the outputs, in a dict if there are
+    several. A `CodeBlock` and the pair that `sympy.cse` returns are programs too. A list of one output returns it as it
+    is. `Derivative(expr, x)` as output or inside an expression shares its graph with `expr`.
+
     Cost: linear in the nodes of the expression's graph; numba compiles each kernel function at its first call.
     """
     options = Options(dtype=dtype, name=name)
-    program = translate(expr, wrt=wrt, inputs=inputs, names=names, batch=batch, options=options)
+    program = translate(
+        expr, wrt=wrt, inputs=inputs, names=names, batch=batch, options=options, differentiate=_gradient
+    )
     forward = _settle_labels(_tidy(program.graph, options), program)
     upstream = _upstream_inputs(forward, program, options)
     wrt_nodes = [n for n, a in zip(forward.inputs, program.arguments, strict=True) if a.name in program.wrt]
@@ -111,7 +126,7 @@ def compile(  # noqa: A001 - the verb users expect
     ones = substitute(derived.roots, {u: Const(1.0, u.type) for u in upstream})
     fused = _lower(_tidy(replace(derived, inputs=forward.inputs).replace(ones), options), options)
     plans, residuals = _plans(joint, fused, forward, upstream, program)
-    actions, _ = read_sizes(forward.inputs)
+    actions, _ = read_sizes(forward.inputs, program.sizes)
     certificate = _certify(joint, len(forward.outputs), plans, program)
     module = ModulePlan(
         name=options.name,
@@ -124,9 +139,15 @@ def compile(  # noqa: A001 - the verb users expect
         index_checks=tuple(index_checks(Graph(forward.inputs, joint.outputs[: len(forward.outputs)]))),
         range_checks=tuple(range_checks(program.graph)),
         support=Support("straight_line", IMPORTS, straight_line_source()),
+        special=Support("scipy_function", special.IMPORTS, special.source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )
     return Kernel(module, _records(program.arguments, program), _records(program.outputs, program), certificate)
+
+
+def _gradient(output: Node, node: Node, upstream: Node) -> Node:
+    """Return the gradient for a node of `output`'s graph."""
+    return build_bprop(Graph((), (output,)), [node], [upstream])[0]
 
 
 def _settle_labels(graph: Graph, program: Program) -> Graph:
@@ -161,7 +182,7 @@ def _tidy(graph: Graph, options: Options) -> Graph:
 
 def _lower(graph: Graph, options: Options) -> Graph:
     """Return the graph with its reductions in terms of what loops can do."""
-    return simplify(expand_reductions(graph), RULES_LATE, warrant=options.warrant)
+    return simplify(expand_reductions(graph), RULES_LOWERED, warrant=options.warrant)
 
 
 def _upstream_inputs(forward: Graph, program: Program, options: Options) -> tuple[Input, ...]:

@@ -59,6 +59,14 @@ def arm(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
     return compiler(miss, inputs={"q": angles, "l": lengths}, name="planar arm", **options)
 
 
+def gaussian(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    S, mu = sp.MatrixSymbol("S", n, n), column("mu", n)
+    r = column("x", n) - mu
+    distance = (r.T * S.I * r)[0, 0]
+    loglik = -(distance + sp.log(sp.Determinant(S)) + n * sp.log(2 * sp.pi)) / 2
+    return compiler(loglik, wrt=["S", "mu"], names={"r": r}, name="gaussian log-likelihood", **options)
+
+
 KERNELS = {
     "scalar": scalar,
     "window_scorer": window_scorer,
@@ -66,4 +74,5 @@ KERNELS = {
     "softmax_loss": softmax_loss,
     "embedding": embedding,
     "arm": arm,
+    "gaussian": gaussian,
 }

@@ -8,15 +8,18 @@ fits no axis).
 from __future__ import annotations
 
 import ast
+import ctypes
 import math
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from unittest import mock
 
+import numba.extending
 import numpy as np
 import sympy as sp
+from scipy import special
 
 import symbackprop as sbp
 from symbackprop import pipeline
@@ -56,14 +59,47 @@ class QuietMath:
     """`math` as compiled code has it: infinities and NaN instead of exceptions."""
 
     inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
-    _names: ClassVar = {"atan": "arctan", "asin": "arcsin", "acos": "arccos"}
+    _names: ClassVar = {
+        **{f"a{name}": f"arc{name}" for name in ("tan", "sin", "cos", "tan2", "sinh", "cosh", "tanh")},
+        "pow": "power",
+    }
+    _special: ClassVar = {"erf": special.erf, "erfc": special.erfc, "gamma": special.gamma, "lgamma": special.gammaln}
 
     def __getattr__(self, name: str) -> Any:
-        return np.vectorize(math.erf) if name == "erf" else getattr(np, self._names.get(name, name))
+        return self._special.get(name) or getattr(np, self._names.get(name, name))
 
 
-class _FloatLiterals(ast.NodeTransformer):
-    """Wraps float literals in `float64(...)`; Python's own floats raise where IEEE arithmetic does not."""
+def scipy_function(_: str, symbol: str, arity: int, outputs: int = 0, which: int = 0) -> Callable[..., Any]:
+    """What the function of this name in generated modules makes, called through `ctypes` instead of LLVM."""
+    address = numba.extending.get_cython_function_address("scipy.special.cython_special", symbol)
+    double = ctypes.c_double
+    if not outputs:
+        plain = ctypes.CFUNCTYPE(double, *[double] * arity, ctypes.c_int)(address)
+        return lambda *args: np.float64(plain(*map(float, args), 0))
+    several = ctypes.CFUNCTYPE(None, *[double] * arity, *[ctypes.POINTER(double)] * outputs)(address)
+
+    def call(*args: Any) -> Any:
+        results = [double() for _ in range(outputs)]
+        several(*map(float, args), *map(ctypes.byref, results))
+        return np.float64(results[which].value)
+
+    return call
+
+
+class _Plain(ast.NodeTransformer):
+    """Wraps float literals in `float64(...)`; Python's own floats raise where IEEE arithmetic does not.
+
+    Leaves out what only numba can run.
+    """
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        return None if node.name == "scipy_function" else self.generic_visit(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
+        if node.module is None or node.module.partition(".")[0] not in ("numba", "llvmlite"):
+            return node
+        kept = [a for a in node.names if node.module == "numba" and a.name == "njit"]
+        return ast.ImportFrom("numba", kept, 0) if kept else None
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return (
@@ -73,10 +109,11 @@ class _FloatLiterals(ast.NodeTransformer):
 
 def load_plain(source: str, name: str) -> types.ModuleType:
     """What `load_module` does, as plain Python."""
-    tree = _FloatLiterals().visit(ast.parse(source))
+    tree = _Plain().visit(ast.parse(source))
     fake = types.ModuleType("numba")
     fake.njit = njit
     module = types.ModuleType(f"plain_{name}")
+    module.scipy_function = scipy_function
     with mock.patch.dict(sys.modules, {"numba": fake}):
         exec(compile(ast.fix_missing_locations(tree), f"<plain {name}>", "exec"), module.__dict__)
     module.np, module.math = PoisonedNumpy(), QuietMath()

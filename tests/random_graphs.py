@@ -198,7 +198,7 @@ class _Builder:
             return AxisMap((len(shape) - 1,))
         if kind < 0.5:
             shape.append(dim)
-            return AxisMap((len(shape) - 1,), stride=-1, offset=dim - 1)
+            return AxisMap((len(shape) - 1,), strides=(Dim.of(-1),), offset=dim - 1)
         if kind < 0.6:
             return AxisMap(offset=self._pick((ZERO, dim - 1)))
         if kind < 0.75 and dim == Dim.of("n"):
@@ -206,7 +206,7 @@ class _Builder:
             return AxisMap((len(shape) - 1,), offset=self._pick((ZERO, ONE)))
         if kind < 0.75 and dim == Dim.of("k") * 3:
             shape.append(Dim.of("k"))
-            return AxisMap((len(shape) - 1,), stride=self._pick((1, 3)), offset=self._pick((ZERO, ONE)))
+            return AxisMap((len(shape) - 1,), strides=(Dim.of(self._pick((1, 3))),), offset=self._pick((ZERO, ONE)))
         axes = [a for a in range(len(shape)) if self.rng.random() < 0.3][:2]
         if self.rng.random() < 0.6 and len(shape) < MAX_RANK:
             shape.append(Dim.of(self._pick(SYMBOLS)))

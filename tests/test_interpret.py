@@ -56,7 +56,7 @@ def test_gathers():
     np.testing.assert_array_equal(value(rows, i=[2, 0, 2]), m[[2, 0, 2]])
     shifted = gather(v, [], [AxisMap((0,), offset=Dim.of(1))], (Dim.of("n") - 1,))
     np.testing.assert_array_equal(value(shifted), VALUES["v"][1:])
-    flipped = gather(v, [], [AxisMap((0,), stride=-1, offset=Dim.of("n") - 1)], v.shape)
+    flipped = gather(v, [], [AxisMap((0,), strides=(Dim.of(-1),), offset=Dim.of("n") - 1)], v.shape)
     np.testing.assert_array_equal(value(flipped), VALUES["v"][::-1])
     square = arr("Q", "n", "n")
     q = RNG.normal(size=(4, 4))

@@ -21,6 +21,8 @@ from symbackprop.ir.node import (
     Elementwise,
     Gather,
     Input,
+    Iota,
+    Library,
     Node,
     Reduction,
     Scatter,
@@ -91,7 +93,10 @@ def _downstream(node: Node, ct: Node, active: set[Node]) -> list[tuple[int, Node
                 return spread(small, arg.shape, node.kept)
 
             return [(0, along(ct) * node.op.rule(node, arg, along))]
-        case Input() | Const() | Size():
+        case Library():
+            parts = node.op.vjp(node, ct, *node.args)
+            return [(k, part) for k, part in enumerate(parts) if part is not None and node.args[k] in active]
+        case Input() | Const() | Size() | Iota():
             return []
         case _:
             raise TypeError(f"unknown kind {node.kind}")

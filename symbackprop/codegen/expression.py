@@ -18,6 +18,9 @@ __all__ = ["call", "fill_template", "helper_source", "literal", "name", "operato
 
 _OPERANDS = "xyzuvw"
 
+#: Up to this many operands of a primitive of any arity are taken one after the other.
+_CHAIN = 16
+
 
 def name(identifier: str) -> ast.expr:
     """Return a variable."""
@@ -80,14 +83,23 @@ def tuple_text(parts: Iterable[object]) -> str:
 def fill_template(
     template: str, arity: int | None, args: Sequence[ast.expr], attr: Sequence[int], dtype: str
 ) -> ast.expr:
-    """Return a primitive's template on `args`; for a primitive of any arity (None) it is folded from the left."""
+    """Return a primitive's template on `args`.
+
+    For a primitive of any arity (None) it is folded from the left; many operands meet in pairs of pairs, so that the
+    expression stays shallow.
+    """
     params = {"n": literal(attr[0], "int64")} if attr else {}
     if arity is not None:
         operands = dict(zip(_OPERANDS, args, strict=False))
         return _fill(template, {**operands, **params}, dtype)
-    total = args[0]
-    for arg in args[1:]:
-        total = _fill(template, {"x": total, "y": arg, **params}, dtype)
+    parts = list(args)
+    while len(parts) > _CHAIN:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        paired = [_fill(template, {"x": x, "y": y, **params}, dtype) for x, y in pairs]
+        parts = paired + parts[2 * len(paired) :]
+    total = parts[0]
+    for part in parts[1:]:
+        total = _fill(template, {"x": total, "y": part, **params}, dtype)
     return total
 
 

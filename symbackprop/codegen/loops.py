@@ -7,15 +7,13 @@ a value used once goes into the expression that uses it, an accumulator over the
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.checks import index_check
+from symbackprop.codegen.positions import Index, Where, axis_position, leaf_entry
 from symbackprop.codegen.scope import Scope
-from symbackprop.ir.node import Broadcast, Const, Contraction, Elementwise, Gather, Node, Reduction, Size
-from symbackprop.ir.types import AxisMap
-from symbackprop.plan.access import domain_of, is_access, result_positions
+from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction
+from symbackprop.plan.access import domain_of, is_access, is_leaf, result_positions
 from symbackprop.plan.fusion import is_accumulated
 from symbackprop.plan.steps import Loop
 
@@ -23,17 +21,6 @@ __all__ = ["emit_loop"]
 
 #: A value used once is written into its user's expression up to this length.
 INLINE = 64
-
-
-@dataclass(frozen=True)
-class Index:
-    """An index expression: its text, and the number of enclosing loops it needs."""
-
-    text: str
-    level: int
-
-
-Where = tuple[Index, ...]
 
 
 def emit_loop(loop: Loop, scope: Scope) -> list[str]:
@@ -185,10 +172,8 @@ class _LoopWriter:
         """Return the expression of `node` at index `where`."""
         if where == self.here and node in self.local:
             return self.local[node]
-        if isinstance(node, Const):
-            return ex.literal(node.value, node.dtype)
-        if isinstance(node, Size):
-            return self.scope.size_value(node)
+        if is_leaf(node) and not isinstance(node, Input):
+            return leaf_entry(node, where, self.scope)
         if is_access(node) and node not in self.scope.plan.stored:
             return self._read_through(node, where)
         array = self.scope.variable(node)
@@ -229,21 +214,14 @@ class _LoopWriter:
 
     def _mapped(self, node: Gather, where: Where) -> Where:
         """Return where a gather reads its source."""
-        return tuple(self._axis_index(m, node.args[1:], where) for m in node.spec)
 
-    def _axis_index(self, m: AxisMap, indices: Sequence[Node], where: Where) -> Index:
-        """Return one mapped index."""
-        offset = self.scope.size(m.offset) if m.offset.terms else ""
-        level = max((where[a].level for a in m.axes), default=0)
-        if m.index is not None:
-            base = ex.text(self._value(indices[m.index], tuple(where[a] for a in m.axes)))
-        elif not m.axes:
-            return Index(offset or "0", 0)
-        else:
-            base = where[m.axes[0]].text
-            if m.stride != 1:
-                base = ex.text(ex.operator("*", ex.literal(m.stride, "int64"), ex.parse(base)))
-        return Index(ex.text(ex.operator("+", ex.parse(base), ex.parse(offset))) if offset else base, level)
+        def entry(k: int, at: Where) -> ast.expr:
+            return self._value(node.args[1 + k], at)
+
+        return tuple(
+            axis_position(m, size, node.shape, where, entry, self.scope)
+            for m, size in zip(node.spec, node.args[0].shape, strict=True)
+        )
 
     def _temporary(self) -> str:
         return self.scope.names.temporary()

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from symbackprop.codegen import selftest
 from symbackprop.codegen.checks import index_check
 from symbackprop.codegen.expression import helper_source, tuple_text
+from symbackprop.codegen.externals import bindings, externals, helper_names
 from symbackprop.codegen.kernel import KernelText, emit_kernel
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
 from symbackprop.frontend.program import Argument, Program
-from symbackprop.ir.dims import Dim
+from symbackprop.ir.dims import Dim, never_negative
 from symbackprop.ir.node import Input, Node
-from symbackprop.ir.registry import ELEMENTWISE, Form
-from symbackprop.ir.sizes import Bind, Check
-from symbackprop.plan.plan import IndexCheck, Plan, RangeCheck
+from symbackprop.ir.sizes import Action, Bind, Given
+from symbackprop.plan.plan import CountCheck, IndexCheck, Plan, RangeCheck
 
 __all__ = ["FUNCTIONS", "ModulePlan", "Support", "emit_module"]
 
@@ -45,6 +45,7 @@ class ModulePlan:
         size_actions, index_checks, range_checks: what is read off and demanded of the arguments.
         summary: lines on cost for the module's docstring.
         support: the decorator that long straight-line kernels carry.
+        special: the function that binds functions of SciPy's C library.
     """
 
     name: str
@@ -53,11 +54,12 @@ class ModulePlan:
     plans: Mapping[str, Plan]
     residuals: tuple[Node, ...]
     upstream: tuple[Input, ...]
-    size_actions: tuple[Bind | Check, ...]
+    size_actions: tuple[Action, ...]
     index_checks: tuple[IndexCheck, ...]
-    range_checks: tuple[RangeCheck, ...]
+    range_checks: tuple[RangeCheck | CountCheck, ...]
     summary: tuple[str, ...] = ()
     support: Support | None = None
+    special: Support | None = None
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ class _ModuleWriter:
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names([*FUNCTIONS, *_helper_names(), "scratch"])
+        names = Names([*FUNCTIONS, *helper_names(), "scratch"])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
-        self.sizes = {symbol: names.fresh(symbol) for symbol in plan.program.sizes}
+        given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
+        self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
         columns = [a.identifier for a in self.wrt if a.unit_axes and a.core_shape]
         self.shapes = {identifier: names.fresh(f"{self.variables[identifier]}_shape") for identifier in columns}
         self.taken = names.taken
@@ -128,9 +131,10 @@ class _ModuleWriter:
             )
         if self.plan.summary:
             lines += ["", *map(_one_line, self.plan.summary)]
-        needed = self.plan.support.imports if self.plan.support and self.long else ()
-        plain = [line for line in needed if line.startswith("import ")]
-        outside = [line for line in needed if line not in plain]
+        needed = [*(self.plan.support.imports if self.plan.support and self.long else ())]
+        needed += self.plan.special.imports if self.plan.special and externals(self.helpers.functions) else ()
+        plain = sorted({line for line in needed if line.startswith("import ")})
+        outside = [line for line in dict.fromkeys(needed) if line not in plain]
         lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np", "from numba import njit"]
         lines += [*outside, ""]
         lines += [f"{self.plan.real} = np.{self.plan.real}", 'jit = njit(error_model="numpy")', ""]
@@ -140,7 +144,10 @@ class _ModuleWriter:
         return "\n".join(lines)
 
     def _helper_functions(self) -> list[str]:
-        parts = [f"@jit\n{helper_source(f, self.plan.real)}" for f in self.helpers.functions]
+        special, foreign = self.plan.special, externals(self.helpers.functions)
+        parts = [special.source, bindings(special.decorator, foreign)] if special and foreign else []
+        own = [f for f in self.helpers.functions if f not in foreign]
+        parts += [f"@jit\n{helper_source(f, self.plan.real)}" for f in own]
         if self.helpers.accumulate:
             parts.append(
                 '@njit(fastmath={"reassoc", "nsz"})\ndef accumulate(total, term):\n'
@@ -160,6 +167,10 @@ class _ModuleWriter:
         lines.append(f'    """{doc}."""')
         for action in plan.size_actions:
             argument = self.arguments[action.argument]
+            if isinstance(action, Given):
+                lines.append(f"    if {self.sizes[action.symbol]} < 0:")
+                lines.append(f'        raise ValueError("{argument.identifier}: a size must not be negative")')
+                continue
             extent = f"{self.variables[argument.identifier]}.shape[{action.axis}]"
             if isinstance(action, Bind):
                 rest = f"{extent} + ({self._size(-action.rest)})" if action.rest.terms else extent
@@ -170,7 +181,7 @@ class _ModuleWriter:
                 message = f"{argument.identifier}: axis {action.axis} must have size {self._size(action.dim)}"
                 lines.append(f'        raise ValueError("{message}")')
         for ranges in plan.range_checks:
-            lines += self._range_check(ranges)
+            lines += self._range_check(ranges) if isinstance(ranges, RangeCheck) else self._count_check(ranges)
         for check in plan.index_checks:
             if isinstance(check.index, Input):
                 variable = self.variables[check.index.name]
@@ -179,13 +190,20 @@ class _ModuleWriter:
             lines.append(f"    return {tuple_text(self.sizes[s] for s in self.bound)}")
         return "\n".join(lines)
 
+    def _count_check(self, check: CountCheck) -> list[str]:
+        count = self._size(check.count)
+        return [f"    if {count} < 0:", f'        raise ValueError("an index takes {count} values, fewer than none")']
+
     def _range_check(self, check: RangeCheck) -> list[str]:
-        first, last, size, count = map(self._size, (check.first, check.last, check.size, check.count))
+        first, last, size = map(self._size, (check.first, check.last, check.size))
         name = check.source.name if isinstance(check.source, Input) else "an indexed value"
         message = f"{name}: an index runs from {first} to {last} on an axis of size {size}"
-        condition = f"{first} < 0 or {last} >= {size}"
-        if not check.count.is_const:
-            condition = f"{count} > 0 and ({condition})"
+        wrong = [] if never_negative(check.first, 0) else [f"{first} < 0"]
+        wrong += [] if never_negative(check.size - 1 - check.last, 0) else [f"{last} >= {size}"]
+        condition = " or ".join(wrong)
+        if check.counts:
+            condition = f"({condition})" if len(wrong) > 1 else condition
+            condition = f"{' and '.join(f'{self._size(count)} > 0' for count in check.counts)} and {condition}"
         return [f"    if {condition}:", f'        raise IndexError("{message}")']
 
     # -- public functions and kernels ---------------------------------------------------------------------------------
@@ -344,9 +362,11 @@ _KERNEL_DOCS = {
 def _is_long(text: KernelText, plan: Plan) -> bool:
     """Whether a kernel is straight-line real code long enough that numba's type inference would be felt."""
     real = all(n.type.is_real for n in (*plan.graph.outputs, *(n for n, _ in text.inputs)))
-    if len(text.body) < LONG or text.sizes or text.workspace or not real:
+    operations = sum(len(n.args) for n in plan.graph.nodes())
+    if (len(text.body) < LONG and operations < 8 * LONG) or text.sizes or text.workspace or not real:
         return False
-    statements = [line for line in text.body if not line.startswith("#")]
+    zero = ("[...] = 0.0", "[...] = float32(0.0)")
+    statements = [line for line in text.body if not line.startswith("#") and not line.endswith(zero)]
     return not any(line.startswith((" ", "for ", "if ")) or "[...]" in line for line in statements)
 
 
@@ -364,12 +384,6 @@ def _canonical(variable: str, argument: Argument, keep_shape: str | None) -> lis
     at = [k if k < argument.unit_axes[0] else k - len(argument.shape) for k in kept]
     shape = f"{variable}.size" if len(core) == 1 else tuple_text(f"{variable}.shape[{k}]" for k in at)
     return [*lines, f"    {variable} = np.ascontiguousarray({variable}).reshape({shape})"]
-
-
-def _helper_names() -> list[str]:
-    """Return the names of all helper functions that expressions may call."""
-    forms = [form for op in ELEMENTWISE.values() for form in (Form(op.emit, op.helpers), *op.vector.values())]
-    return [f.__name__ for form in forms for f in form.helpers]
 
 
 def _targets(names: Sequence[str]) -> str:

@@ -9,10 +9,22 @@ from typing import Any
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.names import Names
-from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Const, Contraction, Elementwise, Gather, Node, Reduction, Scatter, Size
-from symbackprop.ir.registry import Primitive
-from symbackprop.plan.access import is_access, is_copy
+from symbackprop.ir.dims import ONE, Dim
+from symbackprop.ir.node import (
+    Const,
+    Contraction,
+    Elementwise,
+    Gather,
+    Input,
+    Iota,
+    Library,
+    Node,
+    Reduction,
+    Scatter,
+    Size,
+)
+from symbackprop.ir.registry import LibraryPrimitive, Primitive
+from symbackprop.plan.access import is_access, is_copy, is_leaf, library_operands
 from symbackprop.plan.plan import IndexCheck, Plan
 
 __all__ = ["Helpers", "Scope"]
@@ -66,6 +78,11 @@ class Scope:
         self._helpers.functions.update(dict.fromkeys(form.helpers))
         return ex.fill_template(form.emit, op.arity, args, attr, dtype)
 
+    def write_call(self, op: LibraryPrimitive, operands: Sequence[str]) -> str:
+        """Return routine `op` on `operands` as source text; the module will hold the helper functions it calls."""
+        self._helpers.functions.update(dict.fromkeys(op.helpers))
+        return ex.text(ex.fill_template(op.emit, len(operands), [ex.parse(o) for o in operands], (), "float64"))
+
     def require_accumulate(self) -> None:
         """Note that the module needs `accumulate`."""
         self._helpers.accumulate = True
@@ -112,6 +129,8 @@ class Scope:
             return self._formulas[node]
         if isinstance(node, Const):
             return f"{node.value:g}" if node.type.is_real else str(node.value)
+        if isinstance(node, Iota):
+            return f"arange({self.size(node.shape[0])})"
         return self.size(node.dim) if isinstance(node, Size) else self.variable(node)
 
     def _looked_through(self, node: Node) -> Node:
@@ -134,6 +153,8 @@ class Scope:
                 return self._contraction(node)
             case Reduction():
                 return f"{node.op.name} over axes {node.axes} of {self._operand(node.args[0])}"
+            case Library():
+                return self._library(node)
             case Gather():
                 return self._gather(node)
             case Scatter():
@@ -141,10 +162,16 @@ class Scope:
             case _:
                 return self._operand(node.args[0])
 
+    def _library(self, node: Library) -> str:
+        """Return what a routine computes, in words: "solution of A @ x = b"."""
+        operands = library_operands(node)
+        names = [f"{self._operand(array)}.T" if turned else self._operand(array) for array, turned in operands]
+        return node.op.formula.format(out=self.variable(node), **dict(zip("xy", names, strict=False)))
+
     def _gather(self, node: Gather) -> str:
         """Return what is read where, as NumPy would write it: "E[tok]", "x[1:n]"; "part of x" for intricate maps."""
         source, *indices = map(self._operand, node.args)
-        if isinstance(node.args[0], Const | Size) or is_copy(node):
+        if is_copy(node) or (is_leaf(node.args[0]) and not isinstance(node.args[0], Input)):
             return source
         used = [a for m in node.spec for a in m.axes if m.index is None]
         if used != sorted(set(used)):
@@ -156,11 +183,13 @@ class Scope:
                 at.append(f"{indices[m.index]} + {first}" if m.offset.terms else indices[m.index])
             elif not m.axes:
                 at.append(first)
-            elif m.stride == 1 and node.shape[m.axes[0]] == size:
+            elif len(m.axes) > 1 or m.span is not None:
+                return f"part of {source}"
+            elif m.strides == (ONE,) and node.shape[m.axes[0]] == size:
                 at.append(":")
-            elif m.stride == 1:
+            elif m.strides == (ONE,):
                 at.append(f"{first if m.offset.terms else ''}:{self.size(m.offset + node.shape[m.axes[0]])}")
-            elif m.stride == -1 and m.offset == size - 1 and node.shape[m.axes[0]] == size:
+            elif m.strides == (-ONE,) and m.offset == size - 1 and node.shape[m.axes[0]] == size:
                 at.append("::-1")
             else:
                 return f"part of {source}"

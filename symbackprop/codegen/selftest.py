@@ -9,7 +9,8 @@ from symbackprop.codegen.expression import tuple_text
 from symbackprop.codegen.names import Names
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Input
+from symbackprop.ir.node import Input, Library
+from symbackprop.plan.plan import RangeCheck
 
 if TYPE_CHECKING:
     from symbackprop.codegen.module import ModulePlan
@@ -102,23 +103,31 @@ def emit(plan: ModulePlan, wrt: Sequence[Argument]) -> str:
 
 
 def _example(plan: ModulePlan) -> str:
-    """Return the function that draws arguments of small, different sizes; index arguments stay in range."""
+    """Return the function that draws arguments of small, different sizes; index arguments stay in range.
+
+    If there is an inverse or a determinant, square matrices keep well away from singular ones.
+    """
     doc = "Return random arguments of small sizes, real ones between low and high."
     lines = ["def example(rng, low, high):", f'    """{doc}"""']
     names = Names(["rng", "low", "high"])
     sizes = {symbol: names.fresh(symbol) for symbol in plan.program.sizes}
     lines += [f"    {sizes[symbol]} = {size}" for symbol, size in _sizes(plan).items()]
     renamed = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
+    routines = any(isinstance(n, Library) for p in plan.plans.values() for n in p.graph.nodes())
     drawn = []
     for argument in plan.program.arguments:
         shape = tuple(d.substitute(renamed) for d in argument.core_shape)
         size = tuple_text(shape)
-        if argument.dtype == "int64":
+        if argument.identifier in sizes and not shape:
+            drawn.append(sizes[argument.identifier])
+        elif argument.dtype == "int64":
             low, high = (text.substitute(renamed) for text in _bounds(plan, argument))
             value = f"rng.integers({low}, {high}, {size})"
             drawn.append(value if shape else f"int({value})")
         else:
             value = f"rng.uniform(low, high, {size})"
+            if routines and len(shape) > 1 and shape[-1] == shape[-2]:
+                value = f"({value} + {shape[-1]} * np.eye({shape[-1]}))"
             drawn.append(f"{value}.astype({plan.real})" if shape else f"{plan.real}({value})")
     body = "".join(f"        {d},\n" for d in drawn)
     lines.append(f"    return (\n{body}    )")
@@ -128,7 +137,9 @@ def _example(plan: ModulePlan) -> str:
 def _sizes(plan: ModulePlan) -> dict[str, int]:
     """Return a small value for each size symbol, different ones where the index ranges of the program allow it."""
     sizes = {symbol: 3 + k for k, symbol in enumerate(plan.program.sizes)}
-    slacks = [slack for c in plan.range_checks for slack in (c.first, c.size - 1 - c.last)]
+    slacks: list[Dim] = []
+    for c in plan.range_checks:
+        slacks += (c.first, c.size - 1 - c.last) if isinstance(c, RangeCheck) else (c.count,)
     for _ in range(10 * len(slacks)):
         short = next((s for s in slacks if s.evaluate(sizes) < 0), None)
         if short is None:

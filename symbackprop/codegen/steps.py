@@ -6,13 +6,14 @@ import ast
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.loops import emit_loop
+from symbackprop.codegen.positions import Index, Where, axis_position, leaf_entry
 from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import Dim, product
-from symbackprop.ir.node import Const, Node, Size
-from symbackprop.ir.types import AxisMap
+from symbackprop.ir.node import Input, Node
+from symbackprop.plan.access import is_leaf, library_operands
 from symbackprop.plan.memory import is_whole
 from symbackprop.plan.products import as_matrix_product
-from symbackprop.plan.steps import Loop, Product, Step, Write
+from symbackprop.plan.steps import Call, Loop, Product, Step, Write
 
 __all__ = ["emit_step"]
 
@@ -26,6 +27,8 @@ def emit_step(step: Step, scope: Scope) -> list[str]:
             return _emit_product(step, scope)
         case Write():
             return _emit_write(step, scope)
+        case Call():
+            return _emit_call(step, scope)
 
 
 def _emit_product(step: Product, scope: Scope) -> list[str]:
@@ -83,6 +86,37 @@ def _flat(
     return f"{array}.reshape({scope.shape(sizes)})"
 
 
+def _emit_call(step: Call, scope: Scope) -> list[str]:
+    """Return a call of a linear-algebra routine, inside a loop over batch axes if there are any."""
+    node = step.node
+    batch = node.op.batch_rank(node.args)
+    variables = [scope.names.loop_variable() for _ in range(batch)]
+    prefix = f"[{', '.join(variables)}]" if batch else ""
+
+    def matrix(array: Node, core: tuple[Dim, ...]) -> str:
+        """Return one entry of the batch as a matrix or vector."""
+        text = scope.variable(array) + prefix
+        return text if len(core) <= 2 else f"{text}.reshape({scope.shape([core[0], product(core[1:])])})"
+
+    operands = []
+    for (array, turned), core in zip(library_operands(node), node.op.core_shapes(node.args), strict=True):
+        operands.append(matrix(array, core) + (".T" if turned else ""))
+    core = node.shape[batch:]
+    value = scope.write_call(node.op, operands)
+    if core:
+        target = matrix(node, core)
+        target = f"{target[:-1]}, ...]" if batch and len(core) <= 2 else f"{target}[...]"
+    else:
+        target = scope.variable(node) + prefix
+        value = f"{node.dtype}({value})" if node.dtype == "float32" else value
+    lines = [f"# {scope.formula(node)}"]
+    for depth, (variable, extent) in enumerate(zip(variables, node.shape, strict=False)):
+        lines.append(f"{'    ' * depth}for {variable} in range({scope.size(extent)}):")
+    lines.append(f"{'    ' * batch}{target} = {value}")
+    scope.names.release(variables)
+    return lines
+
+
 def _emit_write(step: Write, scope: Scope) -> list[str]:
     """Return the statements that put every piece of a scatter in place."""
     node = step.node
@@ -99,32 +133,21 @@ def _emit_write(step: Write, scope: Scope) -> list[str]:
         variables = [scope.names.loop_variable() for _ in value.shape]
         for depth, (variable, extent) in enumerate(zip(variables, value.shape, strict=True)):
             lines.append(f"{'    ' * depth}for {variable} in range({scope.size(extent)}):")
-        index = [_index(m, [node.args[j] for j in piece.indices], variables, scope) for m in piece.spec]
-        entry = ex.text(_entry(value, variables, scope))
-        lines.append(f"{'    ' * len(variables)}{ex.text(ex.subscript(out, index))} {sign} {entry}")
+        here = tuple(Index(variable, level + 1) for level, variable in enumerate(variables))
+        indices = [node.args[j] for j in piece.indices]
+        at = [
+            axis_position(m, size, value.shape, here, lambda j, at, arrays=indices: _entry(arrays[j], at, scope), scope)
+            for m, size in zip(piece.spec, node.shape, strict=True)
+        ]
+        target = ex.text(ex.subscript(out, [i.text for i in at]))
+        lines.append(f"{'    ' * len(variables)}{target} {sign} {ex.text(_entry(value, here, scope))}")
         scope.names.release(variables)
     return lines
 
 
-def _index(m: AxisMap, indices: list[Node], variables: list[str], scope: Scope) -> str:
-    """Return the position that an axis map gives at the loop variables."""
-    at = [variables[a] for a in m.axes]
-    offset = scope.size(m.offset) if m.offset.terms else ""
-    if m.index is not None:
-        base = ex.text(_entry(indices[m.index], at, scope))
-    elif at:
-        base = at[0] if m.stride == 1 else f"{m.stride} * {at[0]}"
-    else:
-        return offset or "0"
-    return f"{base} + {offset}" if offset else base
-
-
-def _entry(node: Node, at: list[str], scope: Scope) -> ast.expr:
+def _entry(node: Node, at: Where, scope: Scope) -> ast.expr:
     """Return one entry of a leaf or stored value."""
-    match node:
-        case Const():
-            return ex.literal(node.value, node.dtype)
-        case Size():
-            return scope.size_value(node)
-        case _:
-            return ex.subscript(scope.variable(node), at) if at else ex.name(scope.variable(node))
+    if is_leaf(node) and not isinstance(node, Input):
+        return leaf_entry(node, at, scope)
+    variable = scope.variable(node)
+    return ex.subscript(variable, [i.text for i in at]) if at else ex.name(variable)

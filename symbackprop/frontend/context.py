@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from symbackprop.errors import ShapeError, message
+from symbackprop.frontend.affine import GUARDS, Affine
 from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.dispatch import Scope, run
 from symbackprop.frontend.scan import Scan
 from symbackprop.frontend.sizes import Sizes
 from symbackprop.frontend.value import COL, ROW, Axis, Entry, Index, Side, Slot, Value, apply
-from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Const, Node, Size
+from symbackprop.ir.dims import ONE, Dim
+from symbackprop.ir.node import Const, Iota, Node, Size
 from symbackprop.ir.types import TensorType
 
 __all__ = ["Context"]
@@ -29,6 +32,9 @@ class Context:
         indices: free index (Symbol or Idx) -> the output axis it makes.
         batches: names of the batch axes, in the user's order.
         keep: nodes the user has named.
+        differentiate: (output, node, upstream) -> the gradient for a node of the output's graph.
+        defined: the names that a program defines.
+        stand_ins: number of inputs made so far that stand in for other nodes.
         memo: translations so far, by `key`.
     """
 
@@ -45,6 +51,9 @@ class Context:
         self.dtype, self.sizes, self.scan = dtype, sizes, scan
         self.arguments, self.indices, self.batches = arguments, indices, batches
         self.keep: Collection[Node] = set()
+        self.differentiate: Callable[[Node, Node, Node], Node] | None = None
+        self.defined: Collection[Any] = ()
+        self.stand_ins = 0
         self.memo: dict[Any, Value] = {}
 
     def translate(self, expr: Any) -> Value:
@@ -54,23 +63,54 @@ class Context:
     def key(self, expr: Any, scope: Scope) -> Any:
         """Return what identifies a translation: the object, and what its free bound symbols stand for."""
         free = self.scan.free(expr)
-        return (id(expr), tuple(scope.get(s) for s in free)) if free and scope else id(expr)
+        return (id(expr), tuple(scope.get(s) for s in free), scope.get(GUARDS)) if free and scope else id(expr)
 
     def level(self, expr: Any, scope: Scope, axis: Axis) -> int:
         """Return how many axes like `axis` (but for their level) the values in the scope of `expr` already carry."""
         taken: set[Axis] = set()
         for symbol in self.scan.free(expr):
             bound = scope.get(symbol)
-            if bound is not None:
+            if isinstance(bound, Affine):
+                taken.update(bound.indices)
+            elif bound is not None:
                 taken.update((bound,) if isinstance(bound, Index) else bound.axes)
         level = 0
         while _at_level(axis, level) in taken:
             level += 1
         return level
 
+    def leaf(self, leaf: Any, scope: Scope) -> Value:
+        """Return the value of an argument, or of the named intermediate that takes its place."""
+        bound = scope.get(leaf)
+        found: Value = bound if isinstance(bound, Value) else self.arguments[leaf]
+        return found
+
     def const(self, value: float, dtype: str | None = None) -> Value:
         """Return a scalar constant."""
         return Value(Const(value, TensorType((), dtype or self.dtype)))
+
+    def running(self, symbol: Any, scope: Scope) -> Affine | None:
+        """Return what a symbol that is bound to running indices, or is a free index, stands for; None for another."""
+        bound = scope.get(symbol)
+        if bound is None:
+            bound = self.indices.get(symbol)
+        return Affine.of(bound) if isinstance(bound, Index | Affine) else None
+
+    def index_number(self, form: Affine) -> Value:
+        """Return an affine function of running indices as an integer."""
+        offset = form.offset
+        parts: list[Value] = []
+        for index, stride in form.terms:
+            offset = offset + stride * index.low
+            count = Value(Iota(index.count), (index,))
+            parts.append(count if stride == ONE else apply("mul", self.integer(stride), count))
+        if offset.terms or not parts:
+            parts.append(self.integer(offset))
+        return functools.reduce(lambda a, b: apply("add", a, b), parts)
+
+    def integer(self, dim: Dim) -> Value:
+        """Return a size as an integer."""
+        return self.const(dim.value, "int64") if dim.is_const else Value(Size(dim, "int64"))
 
     def size(self, dim: Dim) -> Value:
         """Return a size as a real number."""
@@ -109,6 +149,6 @@ class Context:
 
 def _at_level(axis: Axis, level: int) -> Axis:
     if isinstance(axis, Index):
-        return Index(axis.symbol, axis.low, axis.count, level)
+        return replace(axis, level=level)
     assert isinstance(axis, Entry)
     return Entry(axis.side, level)

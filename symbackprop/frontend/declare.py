@@ -15,11 +15,11 @@ from symbackprop.frontend.sizes import Sizes
 from symbackprop.frontend.value import COL, ROW, Axis, Batch, Slot, Value
 from symbackprop.ir.dims import ONE, Dim
 from symbackprop.ir.node import Input
-from symbackprop.ir.sizes import Bind, read_sizes
+from symbackprop.ir.sizes import Bind, Given, read_sizes
 from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.indexing import gather
 
-__all__ = ["check_sizes", "declare"]
+__all__ = ["check_sizes", "declare", "give_sizes"]
 
 
 def declare(
@@ -66,6 +66,12 @@ def declare(
         unit = tuple(k for k, (a, d) in enumerate(axes) if squeeze and a in {ROW, COL} and d == ONE)
         kept = [pair for k, pair in enumerate(axes) if k not in unit]
         own = "int64" if entry.grid is None and _is_integer(leaf, scan) else dtype
+        given = sizes.atom(leaf) if entry.grid is None else None
+        if given is not None:
+            own, identifier = "int64", given.symbols[0]  # noqa: PLW2901
+            sizes.given.add(identifier)
+            if size:
+                raise InputError(message(f"batch names the size {leaf}", hint="a size is one number for all examples"))
         node = Input(identifier, TensorType(tuple(d for _, d in kept), own))
         shape = tuple(d for _, d in axes)
         batch_name = sizes.declare(size).symbols[0] if size else None
@@ -104,6 +110,41 @@ def _elements(value: Value, grid: tuple[int, ...]) -> Iterable[Value]:
         yield Value(gather(value.node, (), [*lead, *position], shape), carried) if position else value
 
 
+def give_sizes(
+    declared: list[Declared], arguments: list[Argument], nodes: list[Input], sizes: Sizes, *, ordered: bool
+) -> None:
+    """Add an integer argument for every size that no array has, in place and in order of name.
+
+    Args:
+        declared: the arguments as declared.
+        arguments, nodes: their records and graph inputs, parallel to `declared`.
+        sizes: the size symbols.
+        ordered: whether the user gave the order of the arguments.
+
+    Raises:
+        InputError: the user did, without such a size.
+    """
+    while True:
+        _, missing = read_sizes(nodes, sizes.texts)
+        if not missing:
+            return
+        identifier = min(missing, key=sizes.texts.__getitem__)
+        text = sizes.texts[identifier]
+        if ordered:
+            raise InputError(
+                message(
+                    f"the size {text} cannot be read off any argument",
+                    expected=f"an argument with {text} in its shape, or {text} itself among inputs",
+                    found=", ".join(f"{a.name}: {sizes.shape_text(a.shape) or 'scalar'}" for a in arguments),
+                )
+            )
+        at = next((k for k, a in enumerate(arguments) if a.name > text), len(arguments))
+        declared.insert(at, Declared(text, (sizes.symbols[identifier],)))
+        arguments.insert(at, Argument(text, identifier, (), (), "int64"))
+        nodes.insert(at, Input(identifier, TensorType((), "int64")))
+        sizes.given.add(identifier)
+
+
 def check_sizes(arguments: Sequence[Argument], nodes: Sequence[Input], sizes: Sizes) -> None:
     """Check that the sizes can be read off the arguments one after the other.
 
@@ -115,8 +156,8 @@ def check_sizes(arguments: Sequence[Argument], nodes: Sequence[Input], sizes: Si
     Raises:
         InputError: one cannot.
     """
-    actions, _ = read_sizes(nodes)
-    solved = {action.symbol for action in actions if isinstance(action, Bind)}
+    actions, _ = read_sizes(nodes, sizes.texts)
+    solved = {action.symbol for action in actions if isinstance(action, Bind | Given)}
     for identifier, text in sizes.texts.items():
         if identifier not in solved:
             raise InputError(

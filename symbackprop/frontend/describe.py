@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
 
-__all__ = ["describe", "kind_name"]
+__all__ = ["describe", "kind_name", "trail_text"]
 
 #: Largest number of nodes that is printed in full, and of a sub-expression inside an excerpt.
 _WHOLE, _PART = 60, 12
 #: Operands shown of an expression that is too large to print in full.
 _SHOWN = 4
+#: Links shown of a long trail, at its beginning and at its end.
+_FIRST, _LAST = 3, 4
 
 
 def kind_name(expr: object) -> str:
@@ -33,6 +36,21 @@ def describe(expr: Any) -> str:
     if len(expr.args) > _SHOWN:
         shown.append("...")
     return f"{type(expr).__name__}({', '.join(shown)})"
+
+
+def trail_text(start: str, trail: Sequence[Any]) -> str:
+    """Return where the last expression of `trail` stands, as in `output 'loss' -> Add -> exp -> f(x)`.
+
+    Args:
+        start: what contains the first expression.
+        trail: each expression an operand of the one before.
+    """
+    links = [type(expr).__name__ for expr in trail[:-1]]
+    if len(links) > _FIRST + _LAST:
+        links[_FIRST:-_LAST] = ["..."]
+    last = trail[-1]
+    links.append(describe(last) if not isinstance(last, sp.Basic) or _is_small(last, _PART) else type(last).__name__)
+    return " -> ".join([start, *links])
 
 
 def _is_small(expr: Any, limit: int) -> bool:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any, TypeAlias
 
-from symbackprop.errors import UnsupportedExpressionError, message
+from symbackprop.errors import SymbackpropError, UnsupportedExpressionError, message
 from symbackprop.frontend.describe import describe, kind_name
-from symbackprop.frontend.value import Index, Value
+from symbackprop.frontend.refusals import hint_for, is_foreign
+from symbackprop.frontend.value import Value
 
 __all__ = [
     "Entry",
@@ -25,13 +26,15 @@ __all__ = [
     "Steps",
     "binds",
     "entry_of",
+    "is_specific",
     "operands",
     "run",
     "translates",
 ]
 
-#: What bound symbols stand for: a running index, or the argument of an elementwise function.
-Scope: TypeAlias = Mapping[Any, Index | Value]
+#: What bound symbols stand for: a running index (`Index`), an affine function of some (`Affine`), or a `Value`, such
+#: as the argument of an elementwise function. Under `GUARDS` stand the conditions around an expression (`Guards`).
+Scope: TypeAlias = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,19 @@ class Parts:
         positions: sub-expressions in index position.
         bound: symbols bound in `children`, with their limits (low, high) or None.
         sizes: expressions over size symbols.
+        guards: for each child, the (condition, whether it holds) under which it matters; may be left out.
         matrix: whether positions index a matrix: a free symbol there is an integer argument, not an output axis.
+        leaf: the argument that the expression stands for, where its class does not say so: an IndexedBase for a whole
+            array, or what is passed as a scalar.
     """
 
     children: tuple[Any, ...] = ()
     positions: tuple[Any, ...] = ()
     bound: tuple[tuple[Any, tuple[Any, Any] | None], ...] = ()
     sizes: tuple[Any, ...] = ()
+    guards: tuple[tuple[tuple[Any, bool], ...], ...] = ()
     matrix: bool = False
+    leaf: Any = None
 
 
 @dataclass(frozen=True)
@@ -128,32 +136,24 @@ def entry_of(expr: Any) -> Entry:
     """
     entry = _find(type(expr))
     if entry is None:
+        hint = hint_for(type(expr))
         raise UnsupportedExpressionError(
-            message(f"{kind_name(expr)} is not supported", where=describe(expr), hint=_HINTS.get(type(expr).__name__))
+            message(f"{kind_name(expr)} is not supported", where=describe(expr), hint=hint)
         )
     return entry
 
 
 def _find(cls: type) -> Entry | None:
     if cls not in _FOUND:
-        _FOUND[cls] = next((_HANDLERS[base] for base in cls.__mro__ if base in _HANDLERS), None)
+        bases = () if is_foreign(cls) else cls.__mro__
+        _FOUND[cls] = next((_HANDLERS[base] for base in bases if base in _HANDLERS), None)
     return _FOUND[cls]
 
 
-#: What to write instead, by class name.
-_HINTS = {
-    "ImaginaryUnit": "every value is real; write real and imaginary parts apart",
-    "conjugate": "every symbol is real: leave it out",
-    "Product": "for a product of positive terms write exp(Sum(log(...)))",
-    "ComplexInfinity": "a division by zero was evaluated while the expression was built",
-    "NaN": "an undefined operation was evaluated while the expression was built",
-    "Derivative": "call .doit() first",
-    "Integral": "call .doit() first",
-    "Subs": "call .doit() first",
-    "str": "pass a SymPy expression, not text",
-    "Equality": "pass the two sides' difference, or its square",
-    "IndexedBase": "index it, as in x[i]",
-}
+def is_specific(cls: type, general: type) -> bool:
+    """Whether `cls` has a registration nearer than that of `general`."""
+    entry = _find(cls)
+    return entry is not None and entry is not _HANDLERS.get(general)
 
 
 def run(ctx: Any, root: Any, scope: Scope) -> Value:
@@ -161,34 +161,42 @@ def run(ctx: Any, root: Any, scope: Scope) -> Value:
 
     Each expression object is translated once per assignment of its free bound symbols, so a sub-expression that does
     not mention a bound index is shared with the scope outside.
+
+    Raises:
+        SymbackpropError: what a handler raised, its `trail` noting the expressions around the one at fault.
     """
     memo: dict[Any, Value] = ctx.memo
     key = ctx.key(root, scope)
     if key in memo:
         return memo[key]
-    stack: list[tuple[Any, Any, Scope]] = []
+    stack: list[tuple[Any, Any, Scope, Any]] = []
     answer: Value | None = None
     request: Any = Scoped(root, scope)
-    while True:
-        if request is not None:
-            expr, scope = (request.expr, request.scope) if isinstance(request, Scoped) else (request, stack[-1][2])
-            key = ctx.key(expr, scope)
-            answer = memo.get(key)
-            if answer is None:
-                result = entry_of(expr).handle(ctx, expr, scope)
-                if isinstance(result, GeneratorType):
-                    stack.append((result, key, scope))
-                else:
-                    answer = memo[key] = result
-        if not stack:
-            assert answer is not None
-            return answer
-        steps, key, _ = stack[-1]
-        try:
-            request = steps.send(answer)
-        except StopIteration as stop:
-            answer, request = stop.value, None
-            memo[key] = stop.value
-            stack.pop()
-        else:
-            answer = None
+    try:
+        while True:
+            if request is not None:
+                expr, scope = (request.expr, request.scope) if isinstance(request, Scoped) else (request, stack[-1][2])
+                key = ctx.key(expr, scope)
+                answer = memo.get(key)
+                if answer is None:
+                    result = entry_of(expr).handle(ctx, expr, scope)
+                    if isinstance(result, GeneratorType):
+                        stack.append((result, key, scope, expr))
+                    else:
+                        answer = memo[key] = result
+            if not stack:
+                assert answer is not None
+                return answer
+            steps, key, _, expr = stack[-1]
+            try:
+                request = steps.send(answer)
+            except StopIteration as stop:
+                answer, request = stop.value, None
+                memo[key] = stop.value
+                stack.pop()
+            else:
+                answer = None
+    except SymbackpropError as error:
+        around = [entry[3] for entry in stack]
+        error.trail = error.trail or (*around, *([] if around and around[-1] is expr else [expr]))
+        raise

@@ -1,5 +1,43 @@
 """Every family of constructs; importing this module registers their handlers. A new family is a new name here."""
 
-from symbackprop.frontend import arrays, batch, indexed, matrices, scalars
+from symbackprop.frontend import (
+    array_algebra,
+    arrays,
+    batch,
+    blocks,
+    declared,
+    deltas,
+    extrema,
+    forms,
+    functions,
+    indexed,
+    linear_algebra,
+    matrices,
+    neural,
+    norms,
+    products,
+    rearrangements,
+    scalars,
+    sums,
+)
 
-__all__ = ["arrays", "batch", "indexed", "matrices", "scalars"]
+__all__ = [
+    "array_algebra",
+    "arrays",
+    "batch",
+    "blocks",
+    "declared",
+    "deltas",
+    "extrema",
+    "forms",
+    "functions",
+    "indexed",
+    "linear_algebra",
+    "matrices",
+    "neural",
+    "norms",
+    "products",
+    "rearrangements",
+    "scalars",
+    "sums",
+]

@@ -8,11 +8,12 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.errors import InputError, message
+from symbackprop.errors import InputError, UnsupportedExpressionError, message
 from symbackprop.frontend.describe import describe
+from symbackprop.frontend.leaves import is_leaf, is_scalar, leaf_of, text_of
 from symbackprop.frontend.scan import Scan, Usage
 
-__all__ = ["Declared", "arguments_of", "batch_axes", "free_indices", "listed_leaves", "text_of"]
+__all__ = ["Declared", "arguments_of", "batch_axes", "free_indices", "listed_leaves"]
 
 Leaves = Mapping[Any, Usage]
 
@@ -32,23 +33,15 @@ class Declared:
     grid: tuple[int, ...] | None = None
 
 
-def text_of(leaf: Any) -> str:
-    """Return the user's own text for a leaf."""
-    return str(leaf.label) if isinstance(leaf, sp.IndexedBase) else str(leaf.name)
-
-
-def _is_leaf(item: Any) -> bool:
-    return isinstance(item, (sp.Symbol, sp.MatrixSymbol, sp.IndexedBase))
-
-
 def _entry(name: str | None, item: Any, by_text: Mapping[str, Any]) -> Declared:
     """Return one entry of `inputs=`; a nested one without a name is called by the caller."""
     if isinstance(item, str):
         if item not in by_text:
             raise InputError(message(f"inputs lists {item!r}, which does not occur", expected=", ".join(by_text)))
         item = by_text[item]
-    if _is_leaf(item):
-        return Declared(text_of(item) if name is None else name, (item,))
+    if is_leaf(item):
+        leaf = leaf_of(item)
+        return Declared(text_of(leaf) if name is None else name, (leaf,))
     if isinstance(item, sp.MatrixBase):
         grid: tuple[int, ...] = (int(item.rows), int(item.cols))
         items = tuple(item.flat())
@@ -58,12 +51,12 @@ def _entry(name: str | None, item: Any, by_text: Mapping[str, Any]) -> Declared:
         raise InputError(
             message(
                 "an entry of inputs is neither a symbol nor a list of symbols",
-                expected="Symbol, MatrixSymbol, IndexedBase, a name, or a list, tuple or Matrix of scalar symbols",
+                expected="a symbol of any kind, IndexedBase, a name, or a list, tuple or Matrix of scalar symbols",
                 found=describe(item),
             )
         )
     for symbol in items:
-        if not isinstance(symbol, sp.Symbol) or symbol.is_integer:
+        if not is_scalar(symbol) or symbol.is_integer:
             raise InputError(
                 message(
                     "a nested entry of inputs may hold real scalar symbols only",
@@ -91,7 +84,7 @@ def listed(inputs: Any, by_text: Mapping[str, Any]) -> list[Declared] | None:
         entries = [_entry(name, item, by_text) for name, item in inputs.items()]
     elif isinstance(inputs, (list, tuple, sp.Tuple)):
         entries = [_entry(None, item, by_text) for item in inputs]
-    elif _is_leaf(inputs) or isinstance(inputs, str):
+    elif is_leaf(inputs) or isinstance(inputs, str):
         entries = [_entry(None, inputs, by_text)]
     else:
         raise InputError(message("inputs is neither a sequence nor a dict", found=describe(inputs)))
@@ -122,7 +115,7 @@ def listed_leaves(inputs: Any, batch: Any, scan: Scan) -> tuple[list[Declared] |
     Raises:
         InputError: see `listed`.
     """
-    by_text = {text_of(leaf): leaf for leaf in (*scan.symbols, *scan.matrices, *scan.arrays)}
+    by_text = {text_of(leaf): leaf for leaf in (*scan.sizes, *scan.symbols, *scan.matrices, *scan.arrays)}
     entries = listed(inputs, by_text)
     leaves = {leaf for entry in entries or () for leaf in entry.leaves}
     for leaf in (leaf for entry in entries or () for leaf in entry.leaves):
@@ -132,32 +125,23 @@ def listed_leaves(inputs: Any, batch: Any, scan: Scan) -> tuple[list[Declared] |
             )
         scan.declare(leaf)
     if isinstance(batch, Mapping):
-        leaves |= {by_text.get(key, key) if isinstance(key, str) else key for key in batch}
+        leaves |= {by_text.get(key, key) if isinstance(key, str) else leaf_of(key) for key in batch}
     return entries, leaves
 
 
 def free_indices(scan: Scan, mentioned: set[Any], size_names: set[str]) -> list[Any]:
     """Return the symbols and Idx that make output axes, sorted by name.
 
-    These are free indices of arrays that are neither arguments nor sizes.
-
-    Raises:
-        InputError: a symbol is used both as an array index and as a number, and nothing says which it is.
+    These are free indices of arrays that are neither arguments nor sizes. They may be used as numbers too.
     """
     out = [index for index in scan.ranged if scan.is_free(index)]
     for symbol, usage in scan.symbols.items():
+        if not isinstance(symbol, sp.Symbol):
+            continue
         if not usage.array_index or usage.matrix_index or symbol in mentioned or symbol.name in size_names:
             continue
         if not scan.is_free(symbol):
             continue
-        if usage.value:
-            raise InputError(
-                message(
-                    f"{symbol} is used as an index and as a number",
-                    expected="one or the other",
-                    hint=f"list {symbol} in inputs= to pass its value",
-                )
-            )
         out.append(symbol)
     return sorted(out, key=lambda index: (str(index), type(index).__name__))
 
@@ -168,19 +152,16 @@ def arguments_of(
     """Return the arguments in calling order: as listed, else by name.
 
     Raises:
-        InputError: a listed size, an occurring symbol that is not listed, two arrays of one name.
+        InputError: an occurring symbol that is not listed, two arrays of one name.
+        UnsupportedExpressionError: a symbol that is declared not to be real.
     """
     skip = set(free)
-    symbols = [s for s in scan.symbols if s not in skip and s.name not in size_names and scan.is_free(s)]
-    occurring = [*symbols, *scan.matrices, *scan.arrays]
+    symbols = [s for s in scan.symbols if s not in skip and text_of(s) not in size_names and scan.is_free(s)]
+    occurring = [*symbols, *(leaf for leaf in (*scan.matrices, *scan.arrays) if scan.is_free(leaf))]
+    for leaf in occurring:
+        _check_real(leaf)
     if entries is None:
         return _by_name(occurring)
-    for entry in entries:
-        for leaf in entry.leaves:
-            if isinstance(leaf, sp.Symbol) and leaf.name in size_names:
-                raise InputError(
-                    message(f"inputs lists the size {leaf}", hint="sizes are read off the arrays: leave it out")
-                )
     given = {leaf for entry in entries for leaf in entry.leaves}
     missing = [text_of(leaf) for leaf in occurring if leaf not in given]
     if missing:
@@ -201,7 +182,7 @@ def _by_name(occurring: Sequence[Any]) -> list[Declared]:
     for leaf in ordered:
         name, k = text_of(leaf), 0
         while name in taken:
-            if not isinstance(leaf, sp.Symbol) or not isinstance(taken[name], sp.Symbol):
+            if not is_scalar(leaf) or not is_scalar(taken[name]):
                 raise InputError(
                     message(
                         f"two different inputs are named {name!r}",
@@ -215,6 +196,31 @@ def _by_name(occurring: Sequence[Any]) -> list[Declared]:
         taken[name] = leaf
         out.append(Declared(name, (leaf,)))
     return out
+
+
+def _check_real(leaf: Any) -> None:
+    """Check that nothing says that a symbol is no real number.
+
+    Raises:
+        UnsupportedExpressionError: it is complex, imaginary, infinite or does not commute.
+    """
+    symbol = leaf.label if isinstance(leaf, sp.IndexedBase) else leaf
+    if not isinstance(symbol, sp.Symbol):
+        return
+    if not symbol.is_commutative:
+        kind = "noncommutative"
+    elif symbol.is_imaginary:
+        kind = "imaginary"
+    elif symbol.is_extended_real is False or (symbol.is_complex and symbol.is_real is None):
+        kind = "complex"
+    else:
+        return
+    raise UnsupportedExpressionError(
+        message(
+            f"the {kind} symbol {symbol} is not supported",
+            hint=f"every value is real: declare it so, as in Symbol({symbol.name!r}, real=True)",
+        )
+    )
 
 
 def _declaration(leaf: Any) -> str:
@@ -237,7 +243,7 @@ def batch_axes(batch: Any, arguments: Sequence[Declared]) -> dict[str, str]:
     by_leaf = {entry.leaves[0]: entry.name for entry in arguments if entry.grid is None}
     out: dict[str, str] = {}
     for key, axis in batch.items():
-        name = key if isinstance(key, str) else by_leaf.get(key, "") if _is_leaf(key) else ""
+        name = key if isinstance(key, str) else by_leaf.get(leaf_of(key), "") if is_leaf(key) else ""
         if name not in names:
             raise InputError(
                 message(

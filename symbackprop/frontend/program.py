@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
+from symbackprop.errors import InputError, message
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import Graph
 
-__all__ = ["Argument", "Output", "Program"]
+__all__ = ["Argument", "Container", "Layout", "Output", "Program", "arrange", "flatten"]
+
+Container: TypeAlias = Literal["single", "tuple", "list", "dict", "nested"]
+
+#: The nesting of several outputs: the user's containers with the numbers of the outputs in their places.
+Layout: TypeAlias = "int | list[Layout] | tuple[Layout, ...] | dict[str, Layout]"
 
 
 @dataclass(frozen=True)
@@ -65,19 +71,60 @@ class Program:
     Attributes:
         graph: inputs in calling order (one per argument), outputs in order, labelled intermediates.
         arguments, outputs: records parallel to `graph.inputs` and `graph.outputs`.
-        container: how results are handed back: one value, a tuple, a list, or a dict by name.
+        container: how results are handed back: one value, a tuple, a list, a dict by name, or these nested.
         wrt: names of the arguments to differentiate for, in argument order.
         sizes: identifier of each size symbol -> the user's own text for it.
         symbols: identifier of each size symbol -> the SymPy object that stands for it in reports.
         unmatched: labels whose values the outputs do not contain as written, with the error to raise if they do not
             contain them after simplification either: `(u.T*h)[0, 0]` is a sum over entries to SymPy.
+        layout: the nesting of the results; its depth is bounded.
     """
 
     graph: Graph
     arguments: tuple[Argument, ...]
     outputs: tuple[Output, ...]
-    container: Literal["single", "tuple", "list", "dict"]
+    container: Container
     wrt: tuple[str, ...]
     sizes: Mapping[str, str]
     symbols: Mapping[str, Any]
     unmatched: Mapping[str, str] = field(default_factory=dict)
+    layout: Layout = 0
+
+
+def arrange(layout: Layout, values: Sequence[Any]) -> Any:
+    """Return `values`, one for each output in order, in the containers of `layout`."""
+    match layout:
+        case int():
+            return values[layout]
+        case dict():
+            return {key: arrange(part, values) for key, part in layout.items()}
+        case list():
+            return [arrange(part, values) for part in layout]
+        case _:
+            return tuple(arrange(part, values) for part in layout)
+
+
+def flatten(layout: Layout, given: Any, name: str) -> list[Any]:
+    """Return the items of `given`, nested like `layout`, in order of the outputs.
+
+    Args:
+        layout: the nesting of the outputs.
+        given: one item for each output.
+        name: what `given` is called in errors.
+
+    Raises:
+        InputError: its containers, lengths or keys are others.
+    """
+    if isinstance(layout, int):
+        return [given]
+    if isinstance(layout, dict):
+        if not isinstance(given, Mapping) or set(given) != set(layout):
+            found = ", ".join(map(str, given)) if isinstance(given, Mapping) else type(given).__name__
+            raise InputError(message(f"{name}: wrong keys", expected=", ".join(layout), found=found))
+        pairs = [(part, given[key]) for key, part in layout.items()]
+    else:
+        if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != len(layout):
+            length = len(given) if isinstance(given, Sequence) else type(given).__name__
+            raise InputError(message(f"{name}: wrong length", expected=len(layout), found=length))
+        pairs = list(zip(layout, given, strict=True))
+    return [item for part, value in pairs for item in flatten(part, value, name)]

@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import sympy as sp
-from sympy.codegen import cfunctions
 
 from symbackprop.errors import UnsupportedExpressionError, message
 from symbackprop.frontend.algebra import Factors, add, reciprocal
+from symbackprop.frontend.constants import evaluates
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe, kind_name
-from symbackprop.frontend.dispatch import Parts, Scope, Steps, binds, translates
+from symbackprop.frontend.dispatch import Parts, Scope, Scoped, Steps, binds, operands, translates
+from symbackprop.frontend.limits import guarded
+from symbackprop.frontend.positions import affine_of, compared, lookups
 from symbackprop.frontend.value import Value, apply
-from symbackprop.ir.registry import ELEMENTWISE
 
-__all__ = ["FUNCTIONS", "power", "product_factors"]
-
-#: Functions of real scalars that are one primitive each.
-FUNCTIONS: dict[type, str] = {
-    sp.exp: "exp",
-    sp.log: "log",
-    sp.sin: "sin",
-    sp.cos: "cos",
-    sp.tan: "tan",
-    sp.tanh: "tanh",
-    sp.sinh: "sinh",
-    sp.cosh: "cosh",
-    sp.atan: "atan",
-    sp.erf: "erf",
-    sp.Abs: "abs",
-    sp.sign: "sign",
-    cfunctions.expm1: "expm1",
-    cfunctions.log1p: "log1p",
-}
+__all__ = ["condition", "number_of", "power", "product_factors", "refusal"]
 
 #: Largest integer exponent that becomes repeated multiplication.
 _MAX_INTEGER_POWER = 64
+#: Earlier conditions of a Piecewise that are remembered not to hold.
+_MOST_GUARDS = 8
 
 
 def _leaf(_expr: Any) -> Parts:
     return Parts()
 
 
-def _refuse(expr: Any, what: str, hint: str | None = None) -> UnsupportedExpressionError:
+def refusal(expr: Any, what: str, hint: str | None = None) -> UnsupportedExpressionError:
+    """Return the error that refuses `expr`."""
     return UnsupportedExpressionError(message(what, where=describe(expr), hint=hint))
 
 
@@ -56,10 +44,15 @@ def _rounded(expr: Any, numerator: int, denominator: int) -> float:
     try:
         return numerator / denominator
     except OverflowError:
-        raise _refuse(expr, f"the {kind_name(expr)} is too large for a float") from None
+        raise refusal(expr, f"the {kind_name(expr)} is too large for a float") from None
 
 
-def _float(expr: Any) -> float:
+def number_of(expr: Any) -> float:
+    """Return the float nearest to a SymPy Float.
+
+    Raises:
+        UnsupportedExpressionError: it exceeds the largest float.
+    """
     sign, man, exp, _ = expr._mpf_
     mantissa = -int(man) if sign else int(man)
     return _rounded(expr, mantissa << max(exp, 0), 1 << max(-exp, 0))
@@ -74,13 +67,13 @@ def rational(ctx: Context, expr: Any, _scope: Scope) -> Value:
 @binds(sp.Float, parts=_leaf)
 def floating(ctx: Context, expr: Any, _scope: Scope) -> Value:
     """Return the nearest float of a number of any precision."""
-    return ctx.const(_float(expr))
+    return ctx.const(number_of(expr))
 
 
 @binds(sp.core.numbers.NumberSymbol, parts=_leaf)
 def number_symbol(ctx: Context, expr: Any, _scope: Scope) -> Value:
     """Return pi, E, EulerGamma and their like, correctly rounded from 40 digits."""
-    return ctx.const(_float(expr.evalf(40)))
+    return ctx.const(number_of(expr.evalf(40)))
 
 
 @binds(sp.core.numbers.Infinity, sp.core.numbers.NegativeInfinity, parts=_leaf)
@@ -90,24 +83,29 @@ def infinity(ctx: Context, expr: Any, _scope: Scope) -> Value:
 
 
 @binds(sp.core.numbers.NaN, parts=_leaf)
-def not_a_number(_ctx: Context, expr: Any, _scope: Scope) -> Value:
-    """Refuse nan."""
-    raise _refuse(expr, "NaN is not supported", "an undefined operation was evaluated while the expression was built")
+def not_a_number(ctx: Context, _expr: Any, _scope: Scope) -> Value:
+    """Return the float that is not a number."""
+    return ctx.const(float("nan"))
 
 
 @binds(sp.Symbol, parts=_leaf)
 def symbol(ctx: Context, expr: Any, scope: Scope) -> Value:
-    """Return what a symbol stands for: a function's argument, a size, an argument of the kernel."""
+    """Return what a symbol stands for: a function's argument, an index, a size, an argument of the kernel."""
     bound = scope.get(expr)
     if isinstance(bound, Value):
         return bound
-    if bound is None:
-        dim = ctx.sizes.atom(expr)
-        if dim is not None:
-            return ctx.size(dim)
-        if expr in ctx.arguments:
-            return ctx.arguments[expr]
-    raise _index_as_number(expr)
+    running = ctx.running(expr, scope)
+    if running is not None:
+        return ctx.index_number(running)
+    dim = ctx.sizes.atom(expr)
+    if dim is not None:
+        return ctx.size(dim)
+    return ctx.arguments[expr]
+
+
+def _parts_of_idx(expr: Any) -> Parts:
+    limits = expr.args[1] if len(expr.args) > 1 else ()
+    return Parts(sizes=tuple(limits))
 
 
 def _parts_of_idx(expr: Any) -> Parts:
@@ -116,18 +114,15 @@ def _parts_of_idx(expr: Any) -> Parts:
 
 
 @binds(sp.Idx, parts=_parts_of_idx)
-def idx(_ctx: Context, expr: Any, _scope: Scope) -> Value:
-    """Refuse an index in the place of a number."""
-    raise _index_as_number(expr)
+def idx(ctx: Context, expr: Any, scope: Scope) -> Value:
+    """Return an index as a number."""
+    running = ctx.running(expr, scope)
+    if running is None:
+        raise refusal(expr, f"the index {expr} has no range", f"give it one: Idx({str(expr)!r}, n)")
+    return ctx.index_number(running)
 
 
-def _index_as_number(expr: Any) -> UnsupportedExpressionError:
-    return _refuse(
-        expr, f"the index {expr} is used as a number, which is not supported", "pass the numbers as an array argument"
-    )
-
-
-@translates(sp.Add)
+@evaluates(sp.Add)
 def sum_of_terms(ctx: Context, _expr: Any, *values: Value) -> Value:
     """Return a sum."""
     return add(values, ctx.keep)
@@ -145,13 +140,13 @@ def product_factors(ctx: Context, args: Any, values: Any) -> Factors:
     return factors
 
 
-@translates(sp.Mul)
+@evaluates(sp.Mul)
 def product_of_factors(ctx: Context, expr: Any, *values: Value) -> Value:
     """Return a product, with factors of negative power divided."""
     return product_factors(ctx, expr.args, values).product()
 
 
-@translates(sp.Pow)
+@evaluates(sp.Pow)
 def power_of(ctx: Context, expr: Any, base: Value, exponent: Value) -> Value:
     """Return a power."""
     return power(ctx, expr.base, expr.exp, base, exponent)
@@ -162,8 +157,8 @@ def power(ctx: Context, base_expr: Any, exponent_expr: Any, base: Value, exponen
     if base_expr is sp.E:
         return apply("exp", exponent)
     n: Any = exponent_expr
-    if isinstance(n, sp.Float) and _float(n) * 2 == int(_float(n) * 2):
-        n = sp.Rational(int(_float(n) * 2), 2)
+    if isinstance(n, sp.Float) and abs(number_of(n)) <= _MAX_INTEGER_POWER and (2 * number_of(n)).is_integer():
+        n = sp.Rational(int(2 * number_of(n)), 2)
     if isinstance(n, sp.Integer) and abs(n.p) <= _MAX_INTEGER_POWER:
         magnitude = abs(int(n.p))
         if magnitude == 0:
@@ -176,22 +171,13 @@ def power(ctx: Context, base_expr: Any, exponent_expr: Any, base: Value, exponen
     return apply("power", base, exponent)
 
 
-@translates(*FUNCTIONS)
-def function(_ctx: Context, expr: Any, *values: Value) -> Value:
-    """Return a function that is one primitive."""
-    name = next(FUNCTIONS[cls] for cls in type(expr).__mro__ if cls in FUNCTIONS)
-    if name not in ELEMENTWISE:
-        raise _refuse(expr, f"{kind_name(expr)} is not supported")
-    return apply(name, *values)
-
-
-@translates(sp.Max)
+@evaluates(sp.Max)
 def maximum(_ctx: Context, _expr: Any, *values: Value) -> Value:
     """Return the largest operand."""
     return apply("maximum", *values) if len(values) > 1 else values[0]
 
 
-@translates(sp.Min)
+@evaluates(sp.Min)
 def minimum(_ctx: Context, _expr: Any, *values: Value) -> Value:
     """Return the smallest operand."""
     return apply("minimum", *values) if len(values) > 1 else values[0]
@@ -207,10 +193,17 @@ _COMPARISONS = {
 }
 
 
-@translates(*_COMPARISONS)
-def comparison(_ctx: Context, expr: Any, left: Value, right: Value) -> Value:
-    """Return a truth value."""
+@binds(*_COMPARISONS)
+def comparison(ctx: Context, expr: Any, scope: Scope) -> Steps:
+    """Return a truth value; whole numbers, such as indices, are compared as such."""
     name, swapped = _COMPARISONS[type(expr)]
+    running, size_of = lookups(ctx, scope)
+    forms = [affine_of(side, running, size_of) for side in expr.args]
+    if forms[0] is not None and forms[1] is not None and (forms[0] - forms[1]).terms:
+        return compared(ctx, name, *(forms[::-1] if swapped else forms))
+    left, right = yield from operands(expr.args)
+    if left.node.type.is_real or right.node.type.is_real:
+        left, right = ctx.scalar(left, expr), ctx.scalar(right, expr)
     return apply(name, right, left) if swapped else apply(name, left, right)
 
 
@@ -220,52 +213,108 @@ def truth(ctx: Context, expr: Any, _scope: Scope) -> Value:
     return ctx.const(expr is sp.true, "bool")
 
 
-@binds(sp.And, sp.Or)
-def connective(ctx: Context, expr: Any, _scope: Scope) -> Steps:
-    """Return the conjunction or disjunction of conditions."""
-    name = "and" if isinstance(expr, sp.And) else "or"
-    result = _condition(ctx, (yield expr.args[0]), expr)
-    for arg in expr.args[1:]:
-        result = apply(name, result, _condition(ctx, (yield arg), expr))
-    return result
+def condition(value: Value, expr: Any) -> Value:
+    """Return an operand of `expr` that must be a truth value.
 
-
-@binds(sp.Not)
-def negation(ctx: Context, expr: Any, _scope: Scope) -> Steps:
-    """Return the negation of a condition."""
-    return apply("not", _condition(ctx, (yield expr.args[0]), expr))
-
-
-@binds(sp.ITE)
-def if_then_else(ctx: Context, expr: Any, _scope: Scope) -> Steps:
-    """Return a choice between conditions."""
-    test = _condition(ctx, (yield expr.args[0]), expr)
-    then = _condition(ctx, (yield expr.args[1]), expr)
-    other = _condition(ctx, (yield expr.args[2]), expr)
-    return apply("or", apply("and", test, then), apply("and", apply("not", test), other))
-
-
-def _condition(_ctx: Context, value: Value, expr: Any) -> Value:
+    Raises:
+        UnsupportedExpressionError: it is a number.
+    """
     if value.node.dtype != "bool":
-        raise _refuse(expr, f"{kind_name(expr)} needs conditions", "compare with a number, as in x > 0")
+        raise refusal(expr, f"{kind_name(expr)} needs conditions", "compare with a number, as in x > 0")
     return value
 
 
+def _conditions(expr: Any) -> Generator[Any, Value, list[Value]]:
+    values = yield from operands(expr.args)
+    return [condition(v, expr) for v in values]
+
+
+def _not(value: Value) -> Value:
+    return apply("not", value)
+
+
+def _joined(name: str, values: Sequence[Value]) -> Value:
+    """Return a conjunction or disjunction, in pairs of pairs, so that a long one stays shallow."""
+    values = list(values)
+    while len(values) > 1:
+        paired = [apply(name, *values[k : k + 2]) for k in range(0, len(values) - 1, 2)]
+        values = paired + values[2 * len(paired) :]
+    return values[0]
+
+
+def _differ(left: Value, right: Value) -> Value:
+    return apply("or", apply("and", left, _not(right)), apply("and", _not(left), right))
+
+
+@binds(sp.And, sp.Or)
+def connective(_ctx: Context, expr: Any, _scope: Scope) -> Steps:
+    """Return the conjunction or disjunction of conditions."""
+    values = yield from _conditions(expr)
+    return _joined("and" if isinstance(expr, sp.And) else "or", values)
+
+
+@binds(sp.Not)
+def negation(_ctx: Context, expr: Any, _scope: Scope) -> Steps:
+    """Return the negation of a condition."""
+    (value,) = yield from _conditions(expr)
+    return _not(value)
+
+
+@binds(sp.Xor)
+def exclusive_or(_ctx: Context, expr: Any, _scope: Scope) -> Steps:
+    """Return whether an odd number of conditions hold."""
+    values = yield from _conditions(expr)
+    return functools.reduce(_differ, values)
+
+
+@binds(sp.Implies)
+def implication(_ctx: Context, expr: Any, _scope: Scope) -> Steps:
+    """Return whether the second condition holds or the first does not."""
+    premise, conclusion = yield from _conditions(expr)
+    return apply("or", _not(premise), conclusion)
+
+
+@binds(sp.Equivalent)
+def equivalence(_ctx: Context, expr: Any, _scope: Scope) -> Steps:
+    """Return whether all conditions hold or none does."""
+    values = yield from _conditions(expr)
+    return apply("or", _joined("and", values), _joined("and", [_not(v) for v in values]))
+
+
+@binds(sp.ITE)
+def if_then_else(_ctx: Context, expr: Any, _scope: Scope) -> Steps:
+    """Return a choice between conditions."""
+    test, then, other = yield from _conditions(expr)
+    return apply("or", apply("and", test, then), apply("and", _not(test), other))
+
+
 def _parts_of_piecewise(expr: Any) -> Parts:
-    return Parts(children=tuple(part for pair in expr.args for part in pair.args))
+    children: list[Any] = []
+    guards: list[tuple[tuple[Any, bool], ...]] = []
+    before: tuple[tuple[Any, bool], ...] = ()
+    for value, test in expr.args:
+        children += (value, test)
+        guards += ((*before, (test, True)), before)
+        before = (*before, (test, False)) if len(before) < _MOST_GUARDS else before
+    return Parts(children=tuple(children), guards=tuple(guards))
 
 
 @binds(sp.Piecewise, parts=_parts_of_piecewise)
-def piecewise(ctx: Context, expr: Any, _scope: Scope) -> Steps:
-    """Return nested choices; nan where no condition holds."""
+def piecewise(ctx: Context, expr: Any, scope: Scope) -> Steps:
+    """Return nested choices; nan where no condition holds.
+
+    A branch is translated knowing its condition, so that positions need to lie in range only where the branch counts.
+    """
     branches: list[tuple[Value, Value]] = []
     result = ctx.const(float("nan"))
-    for pair in expr.args:
-        value = ctx.scalar((yield pair.args[0]), expr)
-        if pair.args[1] is sp.true:
-            result = value
+    for value_expr, test_expr in expr.args:
+        if test_expr is sp.true:
+            result = ctx.scalar((yield Scoped(value_expr, scope)), expr)
             break
-        branches.append((_condition(ctx, (yield pair.args[1]), expr), value))
+        test = condition((yield Scoped(test_expr, scope)), expr)
+        value = ctx.scalar((yield Scoped(value_expr, guarded(ctx, scope, test_expr, test, truth=True))), expr)
+        branches.append((test, value))
+        scope = guarded(ctx, scope, test_expr, test, truth=False)
     for test, value in reversed(branches):
         result = apply("select", test, value, result)
     return result

@@ -5,16 +5,17 @@ The walk identifies nodes by `id`, visits each once, and never asks SymPy about 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
-from symbackprop.errors import ShapeError, UnsupportedExpressionError, message
+from symbackprop.errors import ShapeError, SymbackpropError, UnsupportedExpressionError, message
+from symbackprop.frontend.affine import GUARDS
 from symbackprop.frontend.describe import describe
-from symbackprop.frontend.dispatch import Parts, entry_of
-from symbackprop.frontend.sizes import symbols_of
+from symbackprop.frontend.dispatch import Parts, Scope, entry_of
+from symbackprop.frontend.sizes import names_of, symbols_of
 
 __all__ = ["Scan", "Usage", "Use"]
 
@@ -38,10 +39,16 @@ class Usage:
 
 @dataclass(frozen=True)
 class Use:
-    """One indexing of an array, with the limits of the bound symbols in scope."""
+    """One indexing of an array, with what the symbols that are bound around it stand for."""
 
     expr: Any
-    limits: Mapping[Any, tuple[Any, Any]]
+    scope: Scope
+
+
+#: (expression, limits, scope) -> the scope inside: see `open_limits`.
+Open = Callable[[Any, Sequence[Any], Scope], Scope]
+#: (conditions and whether they hold, scope) -> the scope in which they do.
+Assume = Callable[[Sequence[tuple[Any, bool]], Scope], Scope]
 
 
 class Scan:
@@ -49,7 +56,8 @@ class Scan:
 
     Attributes:
         symbols, matrices, arrays, ranged: leaves (Symbol, MatrixSymbol, IndexedBase, Idx) -> Usage, by first visit.
-        sizes: symbols of shapes and bounds.
+        sizes: symbols of shapes and bounds. A symbol in a bound is a size unless it is bound further out, is an Idx, or
+            indexes, by itself and next to the index it bounds, an axis which that index does not run along.
     """
 
     def __init__(self, roots: Sequence[Any]) -> None:
@@ -59,6 +67,8 @@ class Scan:
         self.ranged: dict[Any, Usage] = {}
         self.sizes: dict[Any, None] = {}
         self._bound: dict[Any, None] = {}
+        self._in_bounds: dict[Any, list[tuple[Any, Any]]] = {}
+        self._tracked: dict[Any, int] = {}
         self._parts: dict[int, Parts] = {}
         self._alive: list[Any] = []
         self._free: dict[int, tuple[Any, ...]] = {}
@@ -69,12 +79,17 @@ class Scan:
             if symbol in self.sizes:
                 raise UnsupportedExpressionError(
                     message(
-                        "Sum with dependent bounds is not supported",
+                        f"the index {symbol} as the size of an array is not supported",
                         where=describe(symbol),
-                        found=f"{symbol} is bound and also occurs in a bound or a shape",
+                        found=f"{symbol} is bound by a sum and also occurs in a shape",
                     )
                 )
+        tables = (self.symbols, self.matrices, self.arrays, self.ranged)
+        indexing = [leaf for table in tables for leaf, usage in table.items() if usage.index]
+        tracked = dict.fromkeys((*self._bound, *indexing, *self.ranged, *self._in_bounds))
+        self._tracked = {leaf: k for k, leaf in enumerate(tracked)}
         self._close(order)
+        self._settle_bounds()
 
     def parts(self, expr: Any) -> Parts:
         """Return how `expr` is built; the same objects every time."""
@@ -85,7 +100,7 @@ class Scan:
         return known
 
     def free(self, expr: Any) -> tuple[Any, ...]:
-        """Return the symbols that `expr` has from binders around it, sorted by first visit."""
+        """Return what `expr` mentions of bound symbols, indices and index arrays, without its own bound symbols."""
         if id(expr) not in self._parts:
             self._close(list(self._walk(expr)))
         return self._free.get(id(expr), ())
@@ -110,8 +125,12 @@ class Scan:
             if (id(expr), role) in self._seen:
                 continue
             self._seen.add((id(expr), role))
-            parts = self.parts(expr)
-            self._record(expr, role, parts)
+            try:
+                parts = self.parts(expr)
+                self._record(expr, role, parts)
+            except SymbackpropError as error:
+                error.trail = error.trail or (*(e for e, _, open_ in stack if open_), expr)
+                raise
             stack.append((expr, role, True))
             inner = _MATRIX_INDEX if parts.matrix else _ARRAY_INDEX
             stack.extend((p, inner, False) for p in reversed(parts.positions))
@@ -120,7 +139,10 @@ class Scan:
     def _record(self, expr: Any, role: int, parts: Parts) -> None:
         table: dict[Any, Usage] | None = None
         leaf = expr
-        if isinstance(expr, sp.Idx):
+        if parts.leaf is not None:
+            leaf = parts.leaf
+            table = self.arrays if isinstance(leaf, sp.IndexedBase) else self.symbols
+        elif isinstance(expr, sp.Idx):
             table = self.ranged
         elif isinstance(expr, sp.Symbol):
             table = self.symbols
@@ -134,64 +156,116 @@ class Scan:
             usage.array_index |= role == _ARRAY_INDEX
             usage.matrix_index |= role == _MATRIX_INDEX
             if table is self.arrays:
-                _check_rank(expr, usage)
-        for symbol, _ in parts.bound:
+                _check_rank(expr, leaf, usage)
+        for k, (symbol, limits) in enumerate(parts.bound):
             self._bound[symbol] = None
+            if limits is None:
+                continue
+            outer = {s for s, _ in parts.bound[k + 1 :]}
+            for name in dict.fromkeys(name for end in limits for name in names_of(end)):
+                if name not in outer:
+                    self._in_bounds.setdefault(name, []).append((expr, symbol))
+                if isinstance(name, sp.Idx):
+                    self._record(name, _VALUE, self.parts(name))
         for size in parts.sizes:
             self.sizes.update(dict.fromkeys(symbols_of(size)))
 
     def _close(self, order: list[Any]) -> None:
-        """Fill in the free bound symbols of each node, operands first."""
-        if not self._bound:
-            return
-        rank = {symbol: k for k, symbol in enumerate(self._bound)}
-        for expr in order:
-            if expr in rank if isinstance(expr, (sp.Symbol, sp.Idx)) else False:
-                self._free[id(expr)] = (expr,)
-                continue
+        """Fill in what each node mentions of the tracked leaves, operands first."""
+        rank = self._tracked
+        for expr in order if rank else ():
             parts = self._parts[id(expr)]
             found: dict[Any, None] = {}
+            leaf = _leaf_of(expr, parts)
+            if leaf is not None and leaf in rank:
+                found[leaf] = None
             for child in (*parts.children, *parts.positions):
                 found.update(dict.fromkeys(self._free.get(id(child), ())))
-            for symbol, _ in parts.bound:
+            for symbol, limits in parts.bound:
                 found.pop(symbol, None)
+                found.update((n, None) for end in limits or () for n in names_of(end) if n in rank)
             if found:
                 self._free[id(expr)] = tuple(sorted(found, key=rank.__getitem__))
 
-    def uses(self) -> list[Use]:
-        """Return every indexing of an array, once for each different set of limits it stands in."""
+    def _settle_bounds(self) -> None:
+        """Decide which symbols in bounds are sizes."""
+        for name, places in self._in_bounds.items():
+            if isinstance(name, sp.Idx) or not self.is_free(name):
+                continue
+            usage = self.symbols.get(name)
+            if usage is not None and usage.array_index and any(self._indexes_beside(name, *at) for at in places):
+                usage.value = True
+            else:
+                self.sizes[name] = None
+
+    def _indexes_beside(self, name: Any, expr: Any, symbol: Any) -> bool:
+        """Whether in what `expr` adds up, `name` by itself indexes an axis, and none that `symbol` runs along."""
+        own: set[tuple[Any, int]] = set()
+        beside: set[tuple[Any, int]] = set()
+        seen: set[int] = set()
+        stack = list(self.parts(expr).children)
+        while stack:
+            node = stack.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            parts = self.parts(node)
+            stack += (*parts.children, *parts.positions)
+            if isinstance(node, sp.Indexed):
+                for k, position in enumerate(node.args[1:]):
+                    if position == name:
+                        beside.add((node.args[0], k))
+                    elif symbol in names_of(position):
+                        own.add((node.args[0], k))
+        return bool(beside) and beside.isdisjoint(own)
+
+    def uses(self, opened: Open, assumed: Assume) -> list[Use]:
+        """Return every indexing of an array, once for each different meaning of the symbols bound around it."""
         if not self.arrays:
             return []
         out: list[Use] = []
         seen: set[Any] = set()
-        stack: list[tuple[Any, Mapping[Any, tuple[Any, Any]]]] = [(root, {}) for root in reversed(self._roots)]
+        stack: list[tuple[Any, Scope]] = [(root, {}) for root in reversed(self._roots)]
         while stack:
-            expr, limits = stack.pop()
+            expr, scope = stack.pop()
             free = self.free(expr)
-            key = (id(expr), tuple(limits.get(s) for s in free)) if free else id(expr)
+            key = (id(expr), tuple(scope.get(s) for s in free), scope.get(GUARDS)) if free else id(expr)
             if key in seen:
                 continue
             seen.add(key)
             parts = self.parts(expr)
             if isinstance(expr, sp.Indexed):
-                out.append(Use(expr, limits))
-            inner = limits
+                out.append(Use(expr, scope))
+            inner = scope
+            limits = [(symbol, pair) for symbol, pair in parts.bound if pair is not None]
             if parts.bound:
-                inner = {k: v for k, v in limits.items() if all(k != s for s, _ in parts.bound)}
-                inner.update({s: pair for s, pair in parts.bound if pair is not None})
-            stack.extend((p, limits) for p in reversed(parts.positions))
-            stack.extend((c, inner) for c in reversed(parts.children))
+                own = {symbol for symbol, pair in parts.bound if pair is None}
+                inner = {k: v for k, v in scope.items() if k not in own}
+                inner = opened(expr, limits, inner) if limits else inner
+            stack.extend((p, scope) for p in reversed(parts.positions))
+            for k in reversed(range(len(parts.children))):
+                within = assumed(parts.guards[k], inner) if parts.guards and parts.guards[k] else inner
+                stack.append((parts.children[k], within))
         return out
 
 
-def _check_rank(expr: Any, usage: Usage) -> None:
-    rank = len(expr.args) - 1
-    declared = expr.args[0].shape
+def _leaf_of(expr: Any, parts: Parts) -> Any:
+    """Return the symbol or array that `expr` stands for or reads from, None if it is an operation."""
+    if parts.leaf is not None:
+        return parts.leaf
+    if isinstance(expr, sp.Indexed):
+        return expr.args[0]
+    return expr if isinstance(expr, (sp.Symbol, sp.Idx, sp.MatrixSymbol)) else None
+
+
+def _check_rank(expr: Any, base: Any, usage: Usage) -> None:
+    declared = base.shape
+    rank = len(expr.args) - 1 if isinstance(expr, sp.Indexed) else len(declared)
     known = usage.rank or (len(declared) if declared is not None else rank)
     if rank != known:
         raise ShapeError(
             message(
-                f"{expr.args[0]} is used with different numbers of indices",
+                f"{base} is used with different numbers of indices",
                 where=describe(expr),
                 expected=f"{known} indices",
                 found=f"{rank} indices",

@@ -1,19 +1,23 @@
-"""Shapes of arrays declared without one, and ranges of free indices, inferred from how the arrays are indexed."""
+"""Shapes of arrays declared without one, and ranges of free indices, inferred from how the arrays are indexed.
+
+A free index without a range stands for itself: it takes the values 0 ... count - 1 with a count still unknown, a symbol
+that no user can write. What the arrays then need are polynomials in sizes and such counts, solved one after the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import sympy as sp
-
 from symbackprop.errors import ShapeError, UnsupportedExpressionError, message
+from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine, Index, extremes
 from symbackprop.frontend.describe import describe
-from symbackprop.frontend.indexed import atoms_of_index, first_and_last
+from symbackprop.frontend.dispatch import Scope
+from symbackprop.frontend.limits import assume, forms_of, lookup_in, open_limits, range_of, sizes_in
+from symbackprop.frontend.positions import linear
 from symbackprop.frontend.scan import Scan, Use
 from symbackprop.frontend.sizes import Sizes
-from symbackprop.frontend.value import Index
-from symbackprop.ir.dims import ZERO, Dim
+from symbackprop.ir.dims import ZERO, Dim, never_negative
 
 __all__ = ["infer_shapes"]
 
@@ -22,56 +26,127 @@ Place = tuple[Any, int]
 
 
 class _Inference:
-    """What is known so far about axes and free indices."""
+    """What is known so far about axes and free indices.
+
+    Attributes:
+        axes: size of each axis, None while unknown.
+        needs: for each axis, the sizes that its uses need, with the use.
+        counts: free index without a range -> the symbol of its count.
+        solved: these symbols -> the count.
+        links: free index -> the axes it runs along by itself.
+        shifted: free index -> a use of it that is no link.
+    """
 
     def __init__(self, scan: Scan, sizes: Sizes, free: Collection[Any]) -> None:
-        self.sizes, self.free = sizes, free
+        self.sizes = sizes
         self.axes: dict[Place, Dim | None] = {}
-        self.links: dict[Any, list[Place]] = {symbol: [] for symbol in free}
+        self.needs: dict[Place, list[tuple[Dim, Use]]] = {}
+        self.counts = {symbol: f"?{k}" for k, symbol in enumerate(free) if range_of(symbol) is None}
+        self.solved: dict[str, Dim] = {}
+        self.links: dict[Any, list[Place]] = {symbol: [] for symbol in self.counts}
         self.shifted: dict[Any, Use] = {}
+        self.free = {symbol: self._free(symbol) for symbol in free}
         for base, usage in scan.arrays.items():
             declared = base.shape
             for k in range(usage.rank):
                 self.axes[base, k] = sizes.dim(declared[k]) if declared is not None else None
+        for use in scan.uses(self._opened, self._assumed):
+            for k in range(len(use.expr.args) - 1):
+                self._note(use, k)
 
-    def bounds(self, symbol: Any, use: Use) -> tuple[Dim, Dim] | None:
-        """Return first value and count of an index at a use, None if nothing says."""
-        pair = use.limits.get(symbol) or range_of(symbol)
+    def _free(self, symbol: Any) -> Index:
+        pair = range_of(symbol)
         if pair is None:
-            return None
+            return Index(symbol, ZERO, Dim.of(self.counts[symbol]))
         low = self.sizes.dim(pair[0])
-        return low, self.sizes.dim(pair[1]) - low + 1
+        return Index(symbol, low, self.sizes.dim(pair[1]) - low + 1)
 
-    def need(self, use: Use, k: int) -> Dim | None:
-        """Return the size that the use's k-th index needs its axis to have, None if that depends on data.
+    def _opened(self, expr: Any, limits: Sequence[Any], scope: Scope) -> Scope:
+        return open_limits(limits, scope, self.free, self.sizes, where=expr)[1]
 
-        A free index without a range is noted as a link between the axes it runs along.
+    def _assumed(self, tests: Sequence[tuple[Any, bool]], scope: Scope) -> Scope:
+        for test, truth in tests:
+            scope = assume(scope, forms_of(test, truth, scope, self.free, self.sizes))
+        return scope
+
+    def _note(self, use: Use, k: int) -> None:
+        """Note the size that the use's k-th position needs its axis to have, if that does not depend on data."""
+        place = use.expr.args[0], k
+        lookup, size_of = lookup_in(use.scope, self.free), sizes_in(use.scope, self.free, self.sizes)
+        found = linear(use.expr.args[k + 1], lookup, size_of)
+        if found is None or found[1]:
+            return
+        affine, _ = found
+        extent = self.axes[place]
+
+        def fits(last: Dim) -> bool | None:
+            return None if extent is None else never_negative(extent - 1 - last)
+
+        ends = extremes(affine, use.scope.get(GUARDS, NO_GUARDS).forms, (lambda _: None, fits))
+        if ends is None:
+            return
+        self.needs.setdefault(place, []).append((ends[1] + 1, use))
+        for index in affine.indices:
+            if self.free.get(index.symbol) == index and index.symbol in self.counts:
+                if affine == Affine.of(index):
+                    self.links[index.symbol].append(place)
+                else:
+                    self.shifted.setdefault(index.symbol, use)
+
+    def solve(self) -> None:
+        """Give every axis a size and every free index a range.
+
+        Raises:
+            ShapeError: an axis is indexed over ranges that cannot be compared.
+            UnsupportedExpressionError: nothing gives a free index its range.
         """
-        base, expr = use.expr.args[0], use.expr.args[k + 1]
+        while True:
+            while self._follow_links() or self._settle():
+                pass
+            place = next((p for p, dim in self.axes.items() if dim is None and not self._waits(p)), None)
+            if place is None:
+                break
+            self.axes[place] = self.sizes.fresh(f"{place[0]}_{place[1]}")
+        for symbol, count in self.counts.items():
+            if count not in self.solved:
+                raise self._no_range(symbol)
 
-        def size_of(node: Any) -> Dim | None:
-            return None if node in use.limits or node in self.free else self.sizes.atom(node)
+    def _follow_links(self) -> bool:
+        """Give a free index the size of an axis that it runs along."""
+        for symbol, count in self.counts.items():
+            size = next((self.axes[p] for p in self.links[symbol] if self.axes[p] is not None), None)
+            if size is not None and count not in self.solved:
+                self.solved[count] = size
+                return True
+        return False
 
-        rest, leaves = atoms_of_index(expr, size_of)
-        if not leaves:
-            return rest + 1
-        name, leaf = next(iter(leaves.items()))
-        running = isinstance(leaf, (sp.Symbol, sp.Idx)) and (leaf in use.limits or leaf in self.free)
-        split = rest.linear_in(name)
-        if len(leaves) > 1 or not running or split is None:
-            return None
-        stride, offset = split
-        bounds = self.bounds(leaf, use)
-        if bounds is not None:
-            return first_and_last(stride, offset, *bounds)[1] + 1
-        if (stride, offset) == (1, ZERO):
-            self.links[leaf].append((base, k))
-        else:
-            self.shifted.setdefault(leaf, use)
-        return None
+    def _settle(self) -> bool:
+        """Give an axis the largest size that its uses need, once all of these are known."""
+        for place, dim in self.axes.items():
+            needs = [(d.substitute(self.solved), use) for d, use in self.needs.get(place, ())]
+            if dim is not None or not needs or any(self._unsolved(d) for d, _ in needs):
+                continue
+            self.axes[place] = self._largest(place, [d for d, _ in needs], needs[-1][1])
+            return True
+        for place, dim in self.axes.items():
+            # A free index that runs along the axis takes its size from the other uses of it, unless that is a number.
+            needs = [(d.substitute(self.solved), use) for d, use in self.needs.get(place, ())]
+            known = [d for d, _ in needs if not self._unsolved(d)]
+            if dim is None and not self._waits(place) and any(not d.is_const for d in known):
+                self.axes[place] = self._largest(place, known, needs[-1][1])
+                return True
+        return False
 
-    def settle(self, place: Place, needs: Sequence[Dim], use: Use) -> None:
-        """Set the size of an undeclared axis to the largest of what its uses need.
+    def _unsolved(self, dim: Dim) -> bool:
+        return any(symbol.startswith("?") and symbol not in self.solved for symbol in dim.symbols)
+
+    def _waits(self, place: Place) -> bool:
+        """Whether a use of the axis needs a size that depends on a free index of unknown range, other than its own."""
+        needs = [d.substitute(self.solved) for d, _ in self.needs.get(place, ())]
+        return any(self._unsolved(d) and d not in map(Dim.of, self.counts.values()) for d in needs)
+
+    def _largest(self, place: Place, needs: Sequence[Dim], use: Use) -> Dim:
+        """Return the largest of what the uses of an undeclared axis need.
 
         Raises:
             ShapeError: two of them cannot be compared, such as m and n.
@@ -79,8 +154,7 @@ class _Inference:
         symbolic = [d for d in needs if not d.is_const] or list(needs)
         best = symbolic[0]
         for d in symbolic[1:]:
-            gap = d - best
-            if not gap.is_const:
+            if not never_negative(d - best) and not never_negative(best - d):
                 raise ShapeError(
                     message(
                         f"axis {place[1]} of {place[0]} is indexed over two different ranges",
@@ -90,15 +164,23 @@ class _Inference:
                         hint=f"declare the shape: IndexedBase({str(place[0])!r}, shape=(...))",
                     )
                 )
-            best = d if gap.value > 0 else best
-        self.axes[place] = best
+            best = d if never_negative(d - best) else best
+        return best
 
+    def _no_range(self, symbol: Any) -> UnsupportedExpressionError:
+        use = self.shifted.get(symbol)
+        return UnsupportedExpressionError(
+            message(
+                f"the free index {symbol} has no range",
+                where=describe(use.expr if use else symbol),
+                hint=f"give it one: Idx({str(symbol)!r}, n); or list it in inputs= to pass its value",
+            )
+        )
 
-def range_of(symbol: Any) -> tuple[Any, Any] | None:
-    """Return the (low, high) an Idx was declared with."""
-    if isinstance(symbol, sp.Idx) and len(symbol.args) > 1:
-        return symbol.args[1][0], symbol.args[1][1]
-    return None
+    def index(self, symbol: Any) -> Index:
+        """Return a free index with its range."""
+        index = self.free[symbol]
+        return Index(symbol, index.low, index.count.substitute(self.solved))
 
 
 def infer_shapes(scan: Scan, sizes: Sizes, free: Sequence[Any]) -> tuple[dict[Any, tuple[Dim, ...]], dict[Any, Index]]:
@@ -113,61 +195,12 @@ def infer_shapes(scan: Scan, sizes: Sizes, free: Sequence[Any]) -> tuple[dict[An
 
     Raises:
         ShapeError: an axis is indexed over ranges that cannot be compared.
-        UnsupportedExpressionError: a free index without a range is shifted or scaled.
+        UnsupportedExpressionError: a free index has no range, or is only shifted or scaled and has none of its own.
     """
     known = _Inference(scan, sizes, free)
-    needs: dict[Place, list[tuple[Dim, Use]]] = {}
-    for use in scan.uses():
-        for k in range(len(use.expr.args) - 1):
-            need = known.need(use, k)
-            if need is not None:
-                needs.setdefault((use.expr.args[0], k), []).append((need, use))
-    for place, found in needs.items():
-        if known.axes[place] is None:
-            known.settle(place, [d for d, _ in found], found[-1][1])
-    _propagate(known)
-    indices = {symbol: _free_index(known, symbol) for symbol in free}
+    known.solve()
     shapes: dict[Any, tuple[Dim, ...]] = {}
     for (base, _), dim in known.axes.items():
         assert dim is not None
         shapes[base] = (*shapes.get(base, ()), dim)
-    return shapes, indices
-
-
-def _propagate(known: _Inference) -> None:
-    """Give every axis a size: from an axis that the same free index runs along, else a fresh one."""
-    pending = [place for place, dim in known.axes.items() if dim is None]
-    while pending:
-        changed = True
-        while changed:
-            changed = False
-            for places in known.links.values():
-                size = next((known.axes[p] for p in places if known.axes[p] is not None), None)
-                for place in places:
-                    if size is not None and known.axes[place] is None:
-                        known.axes[place] = size
-                        changed = True
-        pending = [place for place in pending if known.axes[place] is None]
-        if pending:
-            base, k = pending[0]
-            known.axes[base, k] = known.sizes.fresh(f"{base}_{k}")
-
-
-def _free_index(known: _Inference, symbol: Any) -> Index:
-    pair = range_of(symbol)
-    if pair is not None:
-        low = known.sizes.dim(pair[0])
-        return Index(symbol, low, known.sizes.dim(pair[1]) - low + 1)
-    places = known.links[symbol]
-    if symbol in known.shifted or not places:
-        use = known.shifted.get(symbol)
-        raise UnsupportedExpressionError(
-            message(
-                f"the free index {symbol} has no range",
-                where=describe(use.expr if use else symbol),
-                hint=f"give it one: Idx({str(symbol)!r}, n); or list it in inputs= to pass its value",
-            )
-        )
-    dim = known.axes[places[0]]
-    assert dim is not None
-    return Index(symbol, ZERO, dim)
+    return shapes, {symbol: known.index(symbol) for symbol in free}

@@ -10,9 +10,9 @@ import sympy as sp
 from symbackprop.errors import UnsupportedExpressionError, message
 from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.naming import Namer
-from symbackprop.ir.dims import Dim
+from symbackprop.ir.dims import Dim, never_negative
 
-__all__ = ["Sizes", "polynomial", "symbols_of"]
+__all__ = ["Sizes", "names_of", "polynomial", "symbols_of"]
 
 #: Largest exponent in a size polynomial.
 _MAX_POWER = 16
@@ -79,10 +79,22 @@ def symbols_of(expr: Any) -> Iterable[Any]:
             stack.extend(reversed(getattr(node, "args", ())))
 
 
+def names_of(expr: Any) -> Iterable[Any]:
+    """Yield the symbols and Idx of an index expression, left to right."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (sp.Symbol, sp.Idx)):
+            yield node
+        else:
+            stack.extend(reversed(getattr(node, "args", ())))
+
+
 class Sizes:
     """The size symbols of a program, identified by name.
 
     Attributes:
+        given: identifiers of sizes that are passed as integers, because no array has them: any value is possible.
         texts: identifier -> the user's own text.
         symbols: identifier -> the user's symbol, or one that bears the text.
     """
@@ -90,6 +102,7 @@ class Sizes:
     def __init__(self, namer: Namer) -> None:
         self._namer = namer
         self._identifiers: dict[str, str] = {}
+        self.given: set[str] = set()
         self.texts: dict[str, str] = {}
         self.symbols: dict[str, Any] = {}
 
@@ -123,6 +136,14 @@ class Sizes:
             UnsupportedExpressionError: when it is none.
         """
         return polynomial(expr, self.atom, "a size")
+
+    def known(self, dim: Dim) -> bool | None:
+        """Whether a polynomial is >= 0 for all sizes; None if that is to be checked when sizes are known.
+
+        False is for what no size mends, and for sizes of arrays that nothing relates, such as `m - n`.
+        """
+        answer = never_negative(dim)
+        return None if answer is False and not self.given.isdisjoint(dim.symbols) else answer
 
     def text(self, dim: Dim) -> str:
         """Return a size polynomial in the user's own symbols."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from symbackprop.frontend.affine import Index
 from symbackprop.ir.dims import ONE, Dim
 from symbackprop.ir.node import Const, Elementwise, Node
 from symbackprop.ir.registry import ELEMENTWISE
@@ -46,19 +47,6 @@ class Batch:
     """The batch axis named by a size symbol."""
 
     size: str
-
-
-@dataclass(frozen=True)
-class Index:
-    """A running index: `symbol` takes the `count` values `low, low + 1, ...`.
-
-    `level` tells an index apart from one of the same symbol and range that is already in scope.
-    """
-
-    symbol: Any
-    low: Dim
-    count: Dim
-    level: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,10 +93,15 @@ def relabel(value: Value, names: dict[Axis, Axis]) -> Value:
 
 
 def merge_axes(values: Iterable[Value]) -> tuple[Axis, ...]:
-    """Return all axes of `values`: batch axes first, the rest in the order of the largest value."""
+    """Return all axes of `values`: batch axes first, the rest in the order of the largest value.
+
+    Where no value has them all, outer indices come before inner ones.
+    """
     values = list(values)
     largest = max(values, key=lambda v: len(v.axes))
     seen = dict.fromkeys(axis for v in (largest, *values) for axis in v.axes)
+    if len(seen) > len(largest.axes) and all(isinstance(a, Batch | Index) for a in seen):
+        seen = dict.fromkeys(sorted(seen, key=lambda a: a.depth if isinstance(a, Index) else 0))
     return (*(a for a in seen if isinstance(a, Batch)), *(a for a in seen if not isinstance(a, Batch)))
 
 

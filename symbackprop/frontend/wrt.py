@@ -10,6 +10,7 @@ import sympy as sp
 from symbackprop.errors import InputError, message
 from symbackprop.frontend.describe import describe
 from symbackprop.frontend.inputs import Declared
+from symbackprop.frontend.leaves import is_leaf, leaf_of
 from symbackprop.frontend.program import Argument
 
 __all__ = ["resolve_wrt"]
@@ -55,7 +56,8 @@ def _name(item: Any, declared: Sequence[Declared]) -> str | None:
         if any(entry.name == item for entry in declared):
             return item
         nested = next((e for e in declared if e.grid and any(str(s) == item for s in e.leaves)), None)
-    elif isinstance(item, (sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)):
+    elif is_leaf(item):
+        item = leaf_of(item)
         whole = next((e.name for e in declared if e.grid is None and e.leaves[0] == item), None)
         if whole is not None:
             return whole

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-__all__ = ["ONE", "ZERO", "Dim", "product"]
+__all__ = ["ONE", "ZERO", "Dim", "never_negative", "product"]
 
 Monomial = tuple[tuple[str, int], ...]
 
@@ -94,6 +94,20 @@ class Dim:
                 rest[m] = c
         return a, Dim(rest)
 
+    def split(self, name: str) -> tuple[Dim, Dim] | None:
+        """Return (a, rest) when `self == a*name + rest` with both free of `name`, else None."""
+        a: dict[Monomial, int] = {}
+        rest: dict[Monomial, int] = {}
+        for m, c in self.terms:
+            power = dict(m).get(name, 0)
+            if power > 1:
+                return None
+            if power:
+                a[tuple(factor for factor in m if factor[0] != name)] = c
+            else:
+                rest[m] = c
+        return Dim(a), Dim(rest)
+
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """Return the value at `sizes` (symbol -> int)."""
         total = 0
@@ -149,3 +163,15 @@ def product(dims: Iterable[Dim]) -> Dim:
     for d in dims:
         total = total * d
     return total
+
+
+def never_negative(dim: Dim, least: int = 1) -> bool | None:
+    """Whether a polynomial is >= 0 for all sizes >= `least`: True if it is, False if nothing says so, None if larger
+    sizes can only cure it, as in `n - 4`.
+
+    Written in the excess of each size over `least`, a polynomial without negative coefficients is never negative.
+    """
+    shifted = dim.substitute({s: Dim.of(s) + least for s in dim.symbols}) if least else dim
+    if all(c >= 0 for _, c in shifted.terms):
+        return True
+    return None if not dim.is_const and all(c >= 0 for m, c in shifted.terms if m) else False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symbackprop.ir.dims import ONE, Dim
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import (
     Broadcast,
@@ -10,6 +11,7 @@ from symbackprop.ir.node import (
     Elementwise,
     Gather,
     Input,
+    Library,
     Node,
     Reduction,
     Scatter,
@@ -53,6 +55,8 @@ def _operation(node: Node, args: list[str]) -> str:
             return f"scatter({'; '.join(pieces)}){' disjoint' if node.disjoint else ''}"
         case Reduction():
             return f"{node.op.name}({operands}) over {node.axes}"
+        case Library():
+            return f"{node.op.name}({operands})"
         case _:
             return node.kind
 
@@ -62,11 +66,16 @@ def _maps(spec: tuple[AxisMap, ...]) -> str:
 
 
 def _axis(m: AxisMap) -> str:
-    axes = ", ".join(f"#{a}" for a in m.axes)
     if m.index is not None:
-        base = f"index{m.index}[{axes}]"
+        base = f"index{m.index}[{', '.join(f'#{a}' for a in m.axes)}]"
     elif m.axes:
-        base = axes if m.stride == 1 else f"{m.stride}*{axes}"
+        terms = [f"#{a}" if s == ONE else f"{_factor(s)}*#{a}" for a, s in zip(m.axes, m.strides, strict=True)]
+        base = " + ".join(terms)
     else:
         return str(m.offset)
-    return f"{base} + {m.offset}" if m.offset.terms else base
+    text = f"{base} + {m.offset}" if m.offset.terms else base
+    return text if m.span is None else f"{text} kept within {m.span[0]} ... {m.span[1]}"
+
+
+def _factor(dim: Dim) -> str:
+    return f"({dim})" if len(dim.terms) > 1 else str(dim)

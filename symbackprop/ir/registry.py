@@ -86,6 +86,7 @@ class Primitive:
         traits, domain: see the classes; `domain` is one per operand.
         dtype: dtype of the result, None for that of the last operand.
         flops: arithmetic operations and function calls per entry.
+        expand: node -> an equal node in simpler primitives, for one that only carries a rule for its derivative.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Primitive:
     domain: tuple[Domain, ...] = ()
     dtype: str | None = None
     flops: int = 1
+    expand: Callable[[Node], Node] | None = None
 
     def __call__(self, *args: Node | float, attr: tuple[int, ...] = ()) -> Node:
         """Return the node of this primitive on `args`; numbers become constants of the operands' shape.
@@ -169,21 +171,25 @@ class LibraryPrimitive:
 
     Attributes:
         name: identifies it.
-        ranks: number of trailing (matrix) axes of each operand.
+        ranks: number of matrix axes of each operand, behind the batch axes; None for all axes that are left, any
+            number from one up. The first operand's is never None.
         shape: core shapes of the operands -> core shape of the result; raises ShapeError where they do not fit.
         vjp: (out, ct, *args) -> one cotangent per operand, None where there is none. `ct` has the shape of `out`.
         numpy: the oracle, on arrays with any leading batch axes.
-        emit: a Python expression in x, y (operands of one batch entry) that numba compiles.
+        emit: a Python expression in x, y (operands of one batch entry, matrices or vectors: further axes are merged
+            into the second) that numba compiles; its value has the result's core shape.
+        formula: what generated code calls the result in comments, in {out}, {x}, {y}.
         helpers: functions the expression calls; their source goes into the generated module.
         flops: core shapes of the operands -> arithmetic operations for one batch entry.
     """
 
     name: str
-    ranks: tuple[int, ...]
+    ranks: tuple[int | None, ...]
     shape: Callable[..., tuple[Dim, ...]]
     vjp: Callable[..., tuple[Node | None, ...]]
     numpy: Callable[..., Any]
     emit: str
+    formula: str
     flops: Callable[..., Dim]
     helpers: tuple[Callable[..., Any], ...] = ()
 
@@ -191,9 +197,14 @@ class LibraryPrimitive:
         """Return the node of this routine on `args`."""
         return Library(self, args)
 
+    def batch_rank(self, args: Sequence[Node]) -> int:
+        """Return the number of leading batch axes of the operands."""
+        assert self.ranks[0] is not None
+        return args[0].rank - self.ranks[0]
+
     def core_shapes(self, args: Sequence[Node]) -> list[tuple[Dim, ...]]:
-        """Return the trailing axes of each operand that the routine works on."""
-        return [a.shape[a.rank - rank :] for a, rank in zip(args, self.ranks, strict=True)]
+        """Return the axes of each operand that the routine works on, those behind the batch axes."""
+        return [a.shape[self.batch_rank(args) :] for a in args]
 
     def result_type(self, args: Sequence[Node]) -> TensorType:
         """Return the type of the result; check operands.
@@ -205,12 +216,14 @@ class LibraryPrimitive:
             raise ShapeError(
                 message(f"{self.name} has the wrong operand count", expected=len(self.ranks), found=len(args))
             )
-        batches = {a.shape[: a.rank - rank] for a, rank in zip(args, self.ranks, strict=True)}
-        if len(batches) != 1:
+        cores = self.core_shapes(args)
+        fits = all(len(c) == r if r is not None else len(c) >= 1 for c, r in zip(cores, self.ranks, strict=True))
+        batches = {a.shape[: self.batch_rank(args)] for a in args}
+        if len(batches) != 1 or not fits:
             raise ShapeError(
                 message(f"{self.name} needs operands of one batch", found=", ".join(str(a.type) for a in args))
             )
-        return TensorType((*batches.pop(), *self.shape(*self.core_shapes(args))), args[0].dtype)
+        return TensorType((*batches.pop(), *self.shape(*cores)), args[0].dtype)
 
 
 def elementwise(**facets: Any) -> Callable[[Rule], Primitive]:

@@ -5,13 +5,13 @@ Both the generated module and the Python layer follow this list, so they agree a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Input
 
-__all__ = ["Bind", "Check", "read_sizes"]
+__all__ = ["Action", "Bind", "Check", "Given", "read_sizes"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,14 @@ class Bind:
 
 
 @dataclass(frozen=True)
+class Given:
+    """Size symbol `symbol` is the value of the integer argument `argument`."""
+
+    symbol: str
+    argument: int
+
+
+@dataclass(frozen=True)
 class Check:
     """Axis `axis` of argument `argument` must have the size `dim`, all of whose symbols are bound by then."""
 
@@ -34,15 +42,26 @@ class Check:
     dim: Dim
 
 
-def read_sizes(inputs: Sequence[Input]) -> tuple[list[Bind | Check], list[str]]:
+Action = Bind | Given | Check
+
+
+def read_sizes(inputs: Sequence[Input], symbols: Collection[str] = ()) -> tuple[list[Action], list[str]]:
     """Return the bindings and checks for `inputs`, and the symbols that no argument determines.
 
-    A symbol is bound by the first axis that is just this symbol, else by the first axis that is linear in it and in
-    nothing unknown. Every axis that binds nothing is checked.
+    A symbol is the value of the integer argument of its name, if there is one; else it is bound by the first axis that
+    is just this symbol, else by the first axis that is linear in it and in nothing unknown. Every axis that binds
+    nothing is checked.
+
+    Args:
+        inputs: the arguments.
+        symbols: further size symbols that must be found.
     """
     pending = [(k, axis, dim) for k, node in enumerate(inputs) for axis, dim in enumerate(node.shape)]
-    known: set[str] = set()
-    actions: list[Bind | Check] = []
+    wanted = {s for _, _, dim in pending for s in dim.symbols}.union(symbols)
+    actions: list[Action] = [
+        Given(node.name, k) for k, node in enumerate(inputs) if node.name in wanted and _is_number(node)
+    ]
+    known = {action.symbol for action in actions if isinstance(action, Given)}
     for k, axis, dim in pending:
         if len(dim.symbols) == 1 and dim == Dim.of(dim.symbols[0]) and dim.symbols[0] not in known:
             known.add(dim.symbols[0])
@@ -57,10 +76,14 @@ def read_sizes(inputs: Sequence[Input]) -> tuple[list[Bind | Check], list[str]]:
             known.add(unknown[0])
             actions.append(Bind(unknown[0], k, axis, *linear))
             progress = True
-    missing: dict[str, None] = {}
+    missing = {s: None for s in symbols if s not in known}
     exact = {(a.argument, a.axis) for a in actions if isinstance(a, Bind) and a.factor == 1}
     for k, axis, dim in pending:
         missing.update((s, None) for s in dim.symbols if s not in known)
         if (k, axis) not in exact:
             actions.append(Check(k, axis, dim))
     return actions, list(missing)
+
+
+def _is_number(node: Input) -> bool:
+    return node.dtype == "int64" and not node.shape

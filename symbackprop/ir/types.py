@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symbackprop.errors import ShapeError, message
-from symbackprop.ir.dims import ZERO, Dim
+from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
 
 __all__ = ["AxisMap", "EinsumSpec", "ScatterPiece", "TensorType"]
 
@@ -100,35 +100,63 @@ class EinsumSpec:
 class AxisMap:
     """Where one axis of an indexed array is addressed, as a function of the other side's axes.
 
-    The position is `stride * axes[0] + offset` when `index` is None (no axes: just `offset`), else the entry of integer
-    array number `index` at the positions of `axes`, plus `offset`.
+    The position is `offset + sum(strides * axes)` when `index` is None, else the entry of integer array number `index`
+    at the positions of `axes`, plus `offset`.
 
     Attributes:
-        axes: axes of the gathered (or scattered) value that the position depends on.
-        stride: integer factor of the single axis of an affine map.
+        axes: axes of the gathered (or scattered) value that the position depends on; distinct.
+        strides: factor of each axis of an affine map, never 0, of a sign that no size changes; ones by default, and
+            none for an integer array.
         offset: a size polynomial added to the position.
         index: which integer array holds the positions, if any.
+        span: smallest and largest position that matters, of an affine map. Whatever is read or written elsewhere is
+            masked, so such positions are clamped into the axis. None where every position matters.
     """
 
     axes: tuple[int, ...] = ()
-    stride: int = 1
+    strides: tuple[Dim, ...] = ()
     offset: Dim = ZERO
     index: int | None = None
+    span: tuple[Dim, Dim] | None = None
 
     def __post_init__(self) -> None:
-        """Check that an affine map names at most one axis.
+        """Fill in strides of one.
 
         Raises:
-            ShapeError: otherwise.
+            ShapeError: an affine map names an axis twice, or has a stride of no definite sign.
         """
-        if self.index is None and len(self.axes) > 1:
-            raise ShapeError(message("an affine index map has more than one axis", found=self.axes))
+        if self.index is not None:
+            if self.strides or self.span:
+                raise ShapeError(message("an integer array as index has no strides and no span", found=self))
+            return
+        if not self.strides:
+            object.__setattr__(self, "strides", (ONE,) * len(self.axes))
+        if len(set(self.axes)) != len(self.axes) or len(self.strides) != len(self.axes):
+            raise ShapeError(message("an affine index map needs one stride for each axis", found=self))
+        for stride in self.strides:
+            if not never_negative(stride) and not never_negative(-stride):
+                raise ShapeError(message("a stride of an index map has no definite sign", found=stride))
+
+    @property
+    def along(self) -> int | None:
+        """The axis that the position is equal to, if that is all there is to it."""
+        plain = self.index is None and self.span is None and self.strides == (ONE,) and self.offset == ZERO
+        return self.axes[0] if plain else None
+
+    def reach(self, shape: Sequence[Dim]) -> tuple[Dim, Dim]:
+        """Return the smallest and largest position of an affine map over all entries of `shape`, were it not clamped."""
+        first = last = self.offset
+        for axis, stride in zip(self.axes, self.strides, strict=True):
+            end = (shape[axis] - 1) * stride
+            if never_negative(stride):
+                last = last + end
+            else:
+                first = first + end
+        return first, last
 
     def renumber(self, index: Mapping[int, int]) -> AxisMap:
         """Return the map with its integer array renumbered."""
-        if self.index is None:
-            return self
-        return AxisMap(self.axes, self.stride, self.offset, index[self.index])
+        return self if self.index is None else replace(self, index=index[self.index])
 
 
 @dataclass(frozen=True)

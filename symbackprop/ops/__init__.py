@@ -2,6 +2,42 @@
 
 from __future__ import annotations
 
-from symbackprop.ops import arithmetic, contraction, indexing, layout, logic, reduction, scalar_math, transcendental
+from symbackprop.ops import (
+    arithmetic,
+    bessel,
+    contraction,
+    hyperbolic,
+    indexing,
+    integers,
+    layout,
+    linear_algebra,
+    logic,
+    neural,
+    neural_math,
+    reduction,
+    rounding,
+    scalar_math,
+    special,
+    transcendental,
+    trigonometry,
+)
 
-__all__ = ["arithmetic", "contraction", "indexing", "layout", "logic", "reduction", "scalar_math", "transcendental"]
+__all__ = [
+    "arithmetic",
+    "bessel",
+    "contraction",
+    "hyperbolic",
+    "indexing",
+    "integers",
+    "layout",
+    "linear_algebra",
+    "logic",
+    "neural",
+    "neural_math",
+    "reduction",
+    "rounding",
+    "scalar_math",
+    "special",
+    "transcendental",
+    "trigonometry",
+]

@@ -1,4 +1,4 @@
-"""The non-linear reductions over axes: maximum, minimum, log-sum-exp. Linear ones are contractions."""
+"""The non-linear reductions over axes: maximum, minimum, product, log-sum-exp. Linear ones are contractions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 
 from symbackprop.ir.node import Const, Node, Reduction
 from symbackprop.ir.registry import REDUCTIONS, ReductionPrimitive
-from symbackprop.ops.arithmetic import abs_, maximum, minimum
+from symbackprop.ops.arithmetic import maximum, minimum, mul
 from symbackprop.ops.contraction import sum_over
-from symbackprop.ops.logic import eq, lt, select, to_real
+from symbackprop.ops.logic import eq, select, to_real
+from symbackprop.ops.neural import gap
 from symbackprop.ops.transcendental import exp, log
 
-__all__ = ["logsumexp", "max_over", "min_over"]
+__all__ = ["logsumexp", "max_over", "min_over", "prod_over"]
 
 Spread = Callable[[Node], Node]
 
@@ -25,6 +26,20 @@ def _even_ties(out: Node, arg: Node, spread: Spread) -> Node:
     assert isinstance(out, Reduction)
     tie = to_real(eq(arg, spread(out)), arg.dtype)
     return tie / spread(sum_over(tie, out.axes))
+
+
+def _others(out: Node, arg: Node, spread: Spread) -> Node:
+    """Return the partial of a product: the product of the other factors.
+
+    Without a zero among the factors that is out/arg. A single zero gets the product of the others, which get 0; with
+    two zeros all get 0. Differentiated again, this holds wherever no factor is 0.
+    """
+    assert isinstance(out, Reduction)
+    zero = eq(arg, 0.0)
+    zeros = spread(sum_over(to_real(zero, arg.dtype), out.axes))
+    rest = spread(prod_over(select(zero, 1.0, arg), out.axes))
+    none = Const(0, arg.type)
+    return select(zero, select(eq(zeros, 1.0), rest, none), select(eq(zeros, 0.0), rest / arg, none))
 
 
 def _softmax(out: Node, arg: Node, spread: Spread) -> Node:
@@ -40,13 +55,12 @@ def _logsumexp(arg: Any, axes: tuple[int, ...]) -> Any:
 
 
 def _expand_logsumexp(arg: Node, axes: tuple[int, ...], spread: Spread) -> Node:
-    """Return the shifted form: m + log(sum(exp(arg - m))) with m the maximum, or 0 where that is not finite.
+    """Return the shifted form m + log(sum(exp(arg - m))) with m the maximum; equal infinities differ by 0.
 
     All entries -inf gives -inf, an entry +inf gives +inf, NaN gives NaN.
     """
     top = max_over(arg, axes)
-    shift = select(lt(abs_(top), math.inf), top, Const(0, top.type))
-    return shift + log(sum_over(exp(arg - spread(shift)), axes))
+    return top + log(sum_over(exp(gap(arg, spread(top))), axes))
 
 
 max_over = REDUCTIONS["max"] = ReductionPrimitive(
@@ -63,6 +77,14 @@ min_over = REDUCTIONS["min"] = ReductionPrimitive(
     numpy=lambda arg, axes: np.min(arg, axis=axes, initial=np.inf),
     combine=minimum,
     initial=math.inf,
+)
+
+prod_over = REDUCTIONS["prod"] = ReductionPrimitive(
+    name="prod",
+    rule=_others,
+    numpy=lambda arg, axes: np.prod(arg, axis=axes),
+    combine=mul,
+    initial=1.0,
 )
 
 logsumexp = REDUCTIONS["logsumexp"] = ReductionPrimitive(

@@ -11,13 +11,21 @@ from __future__ import annotations
 import math
 
 __all__ = [
+    "acot",
+    "acoth",
+    "acsc",
+    "asec",
+    "asech",
+    "csch",
     "exceeds",
     "gate",
     "larger",
     "logaddexp",
+    "sech",
     "share",
     "sigmoid",
     "sign",
+    "sinc",
     "smaller",
     "softplus",
     "winner",
@@ -74,3 +82,49 @@ def logaddexp(x: float, y: float) -> float:
     """log(exp(x) + exp(y)) without overflow; equal infinities give themselves."""
     d = x - y
     return (x if d > 0.0 else y) + math.log1p(math.exp(-abs(d))) if d == d else x + y
+
+
+def acot(x: float) -> float:
+    """The arc cotangent atan(1/x); pi/2 at both zeros."""
+    return 1.5707963267948966 if x == 0.0 else math.atan(1.0 / x)
+
+
+def asec(x: float) -> float:
+    """The arc secant from the sides of its triangle, which 1/x would round near 1; NaN for abs(x) < 1."""
+    a = abs(x)
+    return math.atan2(math.sqrt(a - 1.0) * math.sqrt(a + 1.0), 1.0 if x > 0.0 else -1.0)
+
+
+def acsc(x: float) -> float:
+    """The arc cosecant from the sides of its triangle, which 1/x would round near 1; NaN for abs(x) < 1."""
+    a = abs(x)
+    return math.atan2(1.0 if x > 0.0 else -1.0, math.sqrt(a - 1.0) * math.sqrt(a + 1.0))
+
+
+def sinc(x: float) -> float:
+    """sin(x)/x, 1 at 0 and 0 at infinity."""
+    return 1.0 if x == 0.0 else (0.0 if abs(x) == math.inf else math.sin(x) / x)
+
+
+def sech(x: float) -> float:
+    """1/cosh(x); the exponential never overflows."""
+    e = math.exp(-abs(x))
+    return 2.0 * e / (1.0 + e * e)
+
+
+def csch(x: float) -> float:
+    """1/sinh(x); the exponential never overflows, and nothing cancels near 0."""
+    d = abs(x)
+    return math.copysign(-2.0 * math.exp(-d) / math.expm1(-2.0 * d), x)
+
+
+def asech(x: float) -> float:
+    """The inverse of sech, by log1p of a small number near 1 and by a difference of logarithms near 0."""
+    d = (1.0 - x) / x
+    e = math.log1p(math.sqrt((1.0 - x) * (1.0 + x))) - math.log(x)
+    return e if x < 0.5 else math.log1p(d + math.sqrt(d * (d + 2.0)))
+
+
+def acoth(x: float) -> float:
+    """The inverse of coth, from the distance to 1, which 1/x would round; NaN for abs(x) < 1."""
+    return math.copysign(0.5 * math.log1p(2.0 / (abs(x) - 1.0)), x)

@@ -4,18 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from symbackprop.ir.node import Broadcast, Const, Contraction, Gather, Input, Node, Reduction, Size
+from symbackprop.ir.node import (
+    Broadcast,
+    Const,
+    Contraction,
+    Elementwise,
+    Gather,
+    Input,
+    Iota,
+    Library,
+    Node,
+    Reduction,
+    Size,
+)
+from symbackprop.ir.registry import Trait
 from symbackprop.ir.types import AxisMap
 
-__all__ = ["Positions", "domain_of", "is_access", "is_copy", "is_leaf", "operand_positions", "reads"]
+__all__ = [
+    "Positions",
+    "domain_of",
+    "is_access",
+    "is_copy",
+    "is_index_number",
+    "is_leaf",
+    "library_operands",
+    "operand_positions",
+    "reads",
+    "reads_at_random",
+]
 
 #: For each axis of a value, the loop axis that addresses it, or None for any other index expression.
 Positions = tuple[int | None, ...]
 
 
+#: Most operations of one node of an expression of loop variables that is written out wherever it is needed.
+_CHEAP = 2
+#: Most nodes of such an expression.
+_SMALL = 8
+
+
 def is_leaf(node: Node) -> bool:
-    """Whether the node needs no computation: an argument, a constant, a size."""
-    return isinstance(node, Input | Const | Size)
+    """Whether the node needs no computation of its own: an argument, a constant, a size, a number that an index is."""
+    return isinstance(node, Input | Const | Size | Iota) or is_index_number(node)
+
+
+def is_index_number(node: Node) -> bool:
+    """Whether the node is a small, cheap real or boolean expression of loop variables, such as `i <= j` or `2.0 * i`.
+
+    It is written out where it is needed and is never in memory. Looks at a bounded number of nodes.
+    """
+    if not isinstance(node, Elementwise) or node.dtype == "int64":
+        return False
+    indices = visited = 0
+    stack: list[Node] = [node]
+    while stack:
+        part = stack.pop()
+        visited += not isinstance(part, Broadcast)
+        match part:
+            case Iota():
+                indices += 1
+            case Const() | Size():
+                pass
+            case Broadcast():
+                stack.append(part.args[0])
+            case Elementwise() if part.op.flops <= _CHEAP and Trait.TRANSCENDENTAL not in part.op.traits:
+                stack.extend(part.args)
+            case _:
+                return False
+        if visited > _SMALL:
+            return False
+    return indices > 0
 
 
 def is_access(node: Node) -> bool:
@@ -23,9 +81,34 @@ def is_access(node: Node) -> bool:
     return isinstance(node, Broadcast | Gather) or (isinstance(node, Contraction) and node.spec.is_permutation)
 
 
+def reads_at_random(node: Node) -> bool:
+    """Whether a matrix or larger array is read, through transposes and broadcasts, by a gather that is no copy."""
+    if node.rank < 2:
+        return False
+    while is_access(node):
+        if isinstance(node, Gather):
+            return not is_copy(node)
+        node = node.args[0]
+    return False
+
+
 def is_copy(node: Gather) -> bool:
     """Whether a gather reads every entry of its source, each in its own place."""
     return node.shape == node.args[0].shape and node.spec == tuple(AxisMap((a,)) for a in range(node.rank))
+
+
+def library_operands(node: Library) -> list[tuple[Node, bool]]:
+    """Return (array, whether its matrices are read transposed) for each operand of a linear-algebra routine."""
+    out: list[tuple[Node, bool]] = []
+    for arg in node.args:
+        lead = tuple(range(arg.rank - 2))
+        swapped = (*lead, arg.rank - 1, arg.rank - 2)
+        is_matrix = arg.rank - node.op.batch_rank(node.args) == 2
+        if is_matrix and isinstance(arg, Contraction) and arg.spec.is_permutation and arg.spec.out == swapped:
+            out.append((arg.args[0], True))
+        else:
+            out.append((arg, False))
+    return out
 
 
 def domain_of(node: Node) -> tuple[tuple[int, ...], ...]:
@@ -74,10 +157,7 @@ def operand_positions(node: Node, positions: Sequence[int | None]) -> list[tuple
         case Broadcast():
             return [(node.args[0], tuple(positions[a] for a in node.axes))]
         case Gather():
-            source: Positions = tuple(
-                positions[m.axes[0]] if m.index is None and m.axes and m.stride == 1 and not m.offset.terms else None
-                for m in node.spec
-            )
+            source: Positions = tuple(positions[m.along] if m.along is not None else None for m in node.spec)
             out = [(node.args[0], source)]
             used = [(m.index, m.axes) for m in node.spec if m.index is not None]
             return out + [(node.args[1 + k], tuple(positions[a] for a in axes)) for k, axes in used]

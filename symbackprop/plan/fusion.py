@@ -12,11 +12,11 @@ from collections.abc import Iterable
 
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import toposort
-from symbackprop.ir.node import Contraction, Elementwise, Gather, Node, Reduction, Scatter
-from symbackprop.plan.access import is_access, is_leaf, loop_labels, reads
+from symbackprop.ir.node import Contraction, Elementwise, Gather, Input, Library, Node, Reduction, Scatter
+from symbackprop.plan.access import is_access, is_leaf, library_operands, loop_labels, reads, reads_at_random
 from symbackprop.plan.products import as_matrix_product
 from symbackprop.plan.sinking import sink
-from symbackprop.plan.steps import Loop, Product, Step, Write
+from symbackprop.plan.steps import Call, Loop, Product, Step, Write
 
 __all__ = ["find_steps", "is_accumulated", "loop_domain"]
 
@@ -27,7 +27,7 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     A root is always in memory (or, as a scalar, in a variable). Each node is looked at once.
     """
     roots = list(roots)
-    order = toposort(roots)
+    order = _computed(roots)
     stored = _needed_in_memory(roots, order)
     steps: list[Step] = [Loop(())]
     made_in: dict[Node, int] = {}
@@ -35,9 +35,9 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     for node in order:
         if is_leaf(node) or (is_access(node) and node not in stored):
             continue
-        if isinstance(node, Scatter):
+        if isinstance(node, Scatter | Library):
             made_in[node] = len(steps)
-            steps.append(Write(node))
+            steps.append(Write(node) if isinstance(node, Scatter) else Call(node))
             continue
         if _is_product(node, steps, made_in):
             assert isinstance(node, Contraction)
@@ -62,6 +62,16 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     return [step for step in steps if not isinstance(step, Loop) or step.members], stored
 
 
+def _computed(roots: Iterable[Node]) -> list[Node]:
+    """Return the nodes that some step computes or reads, operands first: nothing below a leaf."""
+    order = toposort(roots)
+    needed = set(roots)
+    for node in reversed(order):
+        if node in needed and not is_leaf(node):
+            needed.update(node.args)
+    return [node for node in order if node in needed]
+
+
 def loop_domain(node: Node) -> tuple[Dim, ...]:
     """Return the extents of the loop that computes `node`, outer to inner."""
     if isinstance(node, Contraction):
@@ -82,10 +92,14 @@ def _needed_in_memory(roots: list[Node], order: list[Node]) -> set[Node]:
         if isinstance(node, Scatter):
             stored.add(node)
             stored.update(a for a in node.args if not is_leaf(a))
+        elif isinstance(node, Library):
+            stored.add(node)
+            stored.update(a for a, _ in library_operands(node) if not is_leaf(a))
         elif isinstance(node, Gather):
             stored.update(a for a in node.args if not is_leaf(a))
         elif (view := as_matrix_product(node)) is not None and view.form in {"gemm", "gemv"}:
-            stored.update(a for a in node.args if is_access(a))
+            vectors = view.form == "gemv"
+            stored.update(a for a in node.args if is_access(a) and not (vectors and reads_at_random(a)))
     return stored
 
 
@@ -93,18 +107,23 @@ def _is_product(node: Node, steps: list[Step], made_in: dict[Node, int]) -> bool
     """Whether a contraction goes to BLAS.
 
     A matrix-vector product whose matrix is computed entry by entry in a loop over just that matrix is added up there
-    instead: the entries are at hand, and memory is walked once less. Tiny constant sizes are cheaper as loops.
+    instead: the entries are at hand, and memory is walked once less. So is one whose matrix is gathered from an array,
+    which need not be laid out, and one with numbers that an index is. Tiny constant sizes are cheaper as loops.
     """
     view = as_matrix_product(node)
     if view is None or view.form not in {"gemm", "gemv"}:
         return False
     assert isinstance(node, Contraction)
+    if any(is_leaf(a) and not isinstance(a, Input) for a in node.args):
+        return False
     extents = node.extents
     if all(d.is_const for d in extents.values()) and max(d.value for d in extents.values()) <= 8:
         return False
     if view.form == "gemm":
         return True
     matrix = node.args[0] if view.left else node.args[1]
+    if is_access(matrix) and reads_at_random(matrix):
+        return False
     step = steps[made_in[matrix]] if matrix in made_in else None
     return not (isinstance(step, Loop) and step.domain == matrix.shape and isinstance(matrix, Elementwise))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from symbackprop.ir.node import Node, Scatter
 from symbackprop.ir.types import AxisMap, TensorType
-from symbackprop.plan.access import is_leaf, reads
-from symbackprop.plan.steps import Loop, Product, Step, Write
+from symbackprop.plan.access import is_leaf, library_operands, reads
+from symbackprop.plan.steps import Call, Loop, Product, Step, Write
 
 __all__ = ["Workspace", "assign_slots", "is_whole", "made_by", "read_by"]
 
@@ -41,6 +41,8 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
                 yield from (source for source, _ in reads(node, stored))
         case Product(node=node) | Write(node=node):
             yield from node.args
+        case Call(node=node):
+            yield from (source for source, _ in library_operands(node))
 
 
 def assign_slots(steps: list[Step], stored: set[Node], results: Iterable[Node]) -> Workspace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symbackprop.ir.dims import ONE, Dim
+from symbackprop.ir.dims import ZERO, Dim, never_negative
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Gather, Node
 from symbackprop.ir.types import AxisMap
@@ -13,9 +13,9 @@ from symbackprop.plan.access import is_leaf
 from symbackprop.plan.fusion import find_steps
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
-from symbackprop.plan.steps import Loop, Product, Step
+from symbackprop.plan.steps import Call, Loop, Product, Step
 
-__all__ = ["IndexCheck", "Plan", "RangeCheck", "index_checks", "make_plan", "range_checks"]
+__all__ = ["CountCheck", "IndexCheck", "Plan", "RangeCheck", "index_checks", "make_plan", "range_checks"]
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,23 @@ class IndexCheck:
 
 @dataclass(frozen=True)
 class RangeCheck:
-    """An affine index runs from `first` to `last` (inclusive, if `count` is positive) on an axis of `size`."""
+    """An affine index runs from `first` to `last` (inclusive) on an axis of `size`, if all `counts` are positive.
+
+    A clamped index has two checks: one on the positions that matter, one that there is an entry to clamp to.
+    """
 
     source: Node
     axis: int
     first: Dim
     last: Dim
     size: Dim
+    counts: tuple[Dim, ...]
+
+
+@dataclass(frozen=True)
+class CountCheck:
+    """An index takes `count` values, a size polynomial that must not be negative."""
+
     count: Dim
 
 
@@ -64,6 +74,8 @@ class Plan:
                     lines.append(f"{k}: loop {extent}: {len(members)} values")
                 case Product(node=node):
                     lines.append(f"{k}: product {node.spec}")
+                case Call(node=node):
+                    lines.append(f"{k}: call {node.op.name}")
                 case _:
                     lines.append(f"{k}: write {len(step.node.pieces)} pieces into {step.node.type}")
         lines += [f"slot {s}: {t}" for s, t in enumerate(self.workspace.slots)]
@@ -107,24 +119,24 @@ def index_checks(graph: Graph) -> list[IndexCheck]:
     return list(found)
 
 
-def range_checks(graph: Graph) -> list[RangeCheck]:
-    """Return one check per affine index whose bounds the sizes decide; bounds that always hold are left out."""
-    found: dict[RangeCheck, None] = {}
+def range_checks(graph: Graph) -> list[RangeCheck | CountCheck]:
+    """Return one check per affine index or count that the sizes decide; what always holds is left out."""
+    found: dict[RangeCheck | CountCheck, None] = {}
+    own = {dim for node in graph.inputs for dim in node.shape}
     for node in graph.nodes():
+        for dim in node.shape:
+            if dim not in own and not never_negative(dim, 0):
+                found[CountCheck(dim)] = None
         if not isinstance(node, Gather):
             continue
         for axis, (size, m) in enumerate(zip(node.args[0].shape, node.spec, strict=True)):
             if m.index is not None:
                 continue
-            count = node.shape[m.axes[0]] if m.axes else ONE
-            ends = m.offset, m.offset + (count - 1) * m.stride
-            first, last = ends if m.stride >= 0 else ends[::-1]
-            check = RangeCheck(node.args[0], axis, first, last, size, count)
-            if not (_never_negative(first) and _never_negative(size - 1 - last)):
-                found[check] = None
+            counts = tuple(node.shape[a] for a in m.axes if not node.shape[a].is_const)
+            ends = [m.reach(node.shape)] if m.span is None else [m.span]
+            if m.span is not None and not any(never_negative(size - count, 0) for count in counts):
+                ends.append((ZERO, ZERO))
+            for first, last in ends:
+                if not (never_negative(first, 0) and never_negative(size - 1 - last, 0)):
+                    found[RangeCheck(node.args[0], axis, first, last, size, counts)] = None
     return list(found)
-
-
-def _never_negative(dim: Dim) -> bool:
-    """Whether a size polynomial is provably at least 0 for sizes of 0 and more."""
-    return all(c >= 0 for _, c in dim.terms)

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.graph import Graph, rebuild
-from symbackprop.ir.node import Contraction, Node
+from symbackprop.ir.node import Contraction, Input, Library, Node
+from symbackprop.ir.types import AxisMap
 from symbackprop.ops.contraction import contract, permute
+from symbackprop.ops.indexing import gather
+from symbackprop.plan.access import is_leaf
 
 __all__ = ["MatrixProduct", "as_matrix_product", "choose_paths", "fit_layouts"]
 
@@ -126,10 +129,13 @@ def fit_layouts(graph: Graph) -> Graph:
     """Return the graph with copies put in where a GEMM's operand or result has interleaved axis groups.
 
     Afterwards each operand of a gemm or gemv has its axes in two blocks (kept, summed), in either order, behind the
-    batch axes, and so has the result; no other operand is ever copied.
+    batch axes, and so has the result; no other operand is ever copied. A linear-algebra routine gets a copy of an
+    operand that is no array in memory: a constant, or numbers that an index is.
     """
 
     def visit(node: Node) -> Node:
+        if isinstance(node, Library):
+            return node.with_args([_copied(a) if is_leaf(a) and not isinstance(a, Input) else a for a in node.args])
         view = as_matrix_product(node)
         if view is None or view.form not in {"gemm", "gemv"}:
             return node
@@ -142,6 +148,11 @@ def fit_layouts(graph: Graph) -> Graph:
         return result if made == node.spec.out else permute(result, [made.index(label) for label in node.spec.out])
 
     return graph.replace(rebuild(graph.roots, visit))
+
+
+def _copied(arg: Node) -> Node:
+    """Return a copy of an array."""
+    return gather(arg, (), [AxisMap((k,)) for k in range(arg.rank)], arg.shape)
 
 
 def _blocks(

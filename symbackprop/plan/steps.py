@@ -1,13 +1,13 @@
-"""The three kinds of step a kernel is made of."""
+"""The four kinds of step a kernel is made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Contraction, Node, Scatter
+from symbackprop.ir.node import Contraction, Library, Node, Scatter
 
-__all__ = ["Loop", "Product", "Step", "Write"]
+__all__ = ["Call", "Loop", "Product", "Step", "Write"]
 
 
 @dataclass
@@ -36,4 +36,11 @@ class Write:
     node: Scatter
 
 
-Step = Loop | Product | Write
+@dataclass
+class Call:
+    """A linear-algebra routine, called once per entry of the batch."""
+
+    node: Library
+
+
+Step = Loop | Product | Write | Call

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.ir.dims import ZERO, Dim, product
-from symbackprop.ir.node import Const, Node, Size
+from symbackprop.ir.node import Input, Node
+from symbackprop.plan.access import is_leaf
 from symbackprop.plan.memory import made_by, read_by
 from symbackprop.plan.plan import Plan
 
@@ -26,6 +27,6 @@ def traffic(plan: Plan) -> Dim:
 
 def _size(node: Node) -> Dim:
     """Return the bytes of an array, 0 for what is no array."""
-    if not node.rank or isinstance(node, Const | Size):
+    if not node.rank or (is_leaf(node) and not isinstance(node, Input)):
         return ZERO
     return product(node.shape) * _BYTES[node.dtype]

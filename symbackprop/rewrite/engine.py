@@ -51,10 +51,14 @@ def simplify(
 def expand_reductions(graph: Graph) -> Graph:
     """Return the graph with every reduction that has no direct loop (log-sum-exp) written out in simpler nodes.
 
+    So is every elementwise primitive that stands for others, such as a function with a declared derivative.
+
     Runs last, after differentiation and the rules that look for these reductions.
     """
 
     def visit(node: Node) -> Node:
+        if isinstance(node, Elementwise) and node.op.expand is not None:
+            return node.op.expand(node)
         if not isinstance(node, Reduction) or node.op.expand is None:
             return node
         arg = node.args[0]
@@ -104,7 +108,7 @@ class _Run:
         for root in graph.roots:
             self.uses[root] = self.uses.get(root, 0) + 1
         self.limit = 100 * len(self.order) + 10_000
-        self.scope = Scope(self.n_uses)
+        self.scope = Scope(self.n_uses, is_known=self.done.__contains__)
 
     def n_uses(self, node: Node) -> int:
         """Return how many operands, outputs and labels refer to `node`; a node that a rule has just built counts 1."""

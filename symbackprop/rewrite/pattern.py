@@ -67,10 +67,12 @@ class Scope:
     Attributes:
         n_uses: node -> how many operands, outputs and labels of the program refer to it.
         memo: results that a rule's helper keeps for the rest of the pass, by (helper, node).
+        is_known: node -> whether the pass has met it already, so that it costs nothing to use it again.
     """
 
     n_uses: Callable[[Node], int]
     memo: dict[tuple[str, Node], Node | None] = field(default_factory=dict)
+    is_known: Callable[[Node], bool] = lambda _node: False
 
 
 @dataclass(frozen=True)

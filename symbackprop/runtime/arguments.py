@@ -11,9 +11,10 @@ import numpy.typing as npt
 from symbackprop.codegen.expression import tuple_text
 from symbackprop.errors import InputError, message
 from symbackprop.frontend.program import Argument
+from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Input
-from symbackprop.ir.sizes import Bind, Check
-from symbackprop.plan.plan import IndexCheck, RangeCheck
+from symbackprop.ir.sizes import Action, Bind, Given
+from symbackprop.plan.plan import CountCheck, IndexCheck, RangeCheck
 
 __all__ = ["Arguments", "Signature", "as_array"]
 
@@ -46,9 +47,9 @@ class Signature:
     def __init__(
         self,
         arguments: Sequence[Argument],
-        actions: Sequence[Bind | Check],
+        actions: Sequence[Action],
         index_checks: Sequence[IndexCheck],
-        range_checks: Sequence[RangeCheck],
+        range_checks: Sequence[RangeCheck | CountCheck],
         size_names: Mapping[str, str],
     ) -> None:
         self.arguments = tuple(arguments)
@@ -59,6 +60,7 @@ class Signature:
         self._range_checks = tuple(range_checks)
         self._size_names = dict(size_names)
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
+        self._given = tuple(a.argument for a in actions if isinstance(a, Given))
         self._ready = tuple((len(a.core_shape), np.dtype(a.dtype)) for a in arguments)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
@@ -82,6 +84,8 @@ class Signature:
                 values.append(converted)
             shapes.append(shape)
             cores.append(core)
+        for k in self._given:
+            cores[k] = (values[k],)
         key = tuple(cores)
         sizes = self._sizes.get(key)
         if sizes is None:
@@ -142,6 +146,10 @@ class Signature:
         source: dict[str, str] = {}
         for action in self._actions:
             argument = self.arguments[action.argument]
+            if isinstance(action, Given):
+                (sizes[action.symbol],) = shapes[action.argument]
+                source[action.symbol] = argument.name
+                continue
             extent = shapes[action.argument][action.axis]
             if isinstance(action, Bind):
                 sizes[action.symbol] = (extent - action.rest.evaluate(sizes)) // action.factor
@@ -155,9 +163,16 @@ class Signature:
                 text = self._size_names.get(symbol, symbol)
                 raise InputError(message(f"size {text} comes out negative", expected="0 or more", found=size))
         for ranges in self._range_checks:
+            if isinstance(ranges, CountCheck):
+                count = ranges.count.evaluate(sizes)
+                if count < 0:
+                    raise InputError(
+                        message("an index takes fewer values than none", expected="0 or more", found=f"{self._text(ranges.count)} = {count}")
+                    )
+                continue
             first, last = ranges.first.evaluate(sizes), ranges.last.evaluate(sizes)
             extent = ranges.size.evaluate(sizes)
-            if ranges.count.evaluate(sizes) > 0 and (first < 0 or last >= extent):
+            if all(c.evaluate(sizes) > 0 for c in ranges.counts) and (first < 0 or last >= extent):
                 name = ranges.source.name if isinstance(ranges.source, Input) else "an indexed value"
                 raise InputError(
                     message(
@@ -167,6 +182,10 @@ class Signature:
                     )
                 )
         return sizes
+
+    def _text(self, dim: Dim) -> str:
+        """Return a size polynomial in the user's own symbols."""
+        return str(dim.substitute({s: Dim.of(self._size_names.get(s, s)) for s in dim.symbols}))
 
     def _shape_message(
         self, argument: Argument, shape: tuple[int, ...], sizes: Mapping[str, int], source: Mapping[str, str]

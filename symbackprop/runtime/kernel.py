@@ -12,7 +12,7 @@ import numpy as np
 
 from symbackprop.codegen.module import ModulePlan, emit_module
 from symbackprop.errors import InputError, message
-from symbackprop.frontend.program import Argument, Output
+from symbackprop.frontend.program import Argument, Output, arrange, flatten
 from symbackprop.runtime.arguments import Arguments, Signature, as_array
 from symbackprop.runtime.load import load_module
 
@@ -65,7 +65,7 @@ class Kernel:
         self._local = threading.local()
         self._vectors = tuple(k for k, a in enumerate(plan.program.arguments) if a.unit_axes and a.core_shape)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the value: a number, an array, or the container of these that was compiled.
 
         Raises:
@@ -74,7 +74,7 @@ class Kernel:
         arguments = self._signature.bind(args, kwargs)
         return self._values(self._run("value", arguments), arguments)
 
-    def fprop(self, *args: Any, **kwargs: Any) -> tuple[Any, Residuals]:
+    def fprop(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Residuals]:
         """Return (value, residuals): the forward pass, keeping what `bprop` needs.
 
         Raises:
@@ -109,7 +109,7 @@ class Kernel:
         grads = self._functions["bprop"](residuals.arrays, given, *work)
         return self._gradients(grads, arguments)
 
-    def value_and_grad(self, *args: Any, upstream: Any = None, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+    def value_and_grad(self, /, *args: Any, upstream: Any = None, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Return (value, gradients) from one fused kernel; gradients are input name -> array of the input's shape.
 
         Args:
@@ -190,6 +190,8 @@ class Kernel:
                 return tuple(values)
             case "list":
                 return values
+            case "nested":
+                return arrange(self._program.layout, values)
             case _:
                 return {o.name: v for o, v in zip(outputs, values, strict=True)}
 
@@ -227,6 +229,8 @@ class Kernel:
         )
         if self._program.container == "single" or number:
             parts = [upstream] * len(outputs)
+        elif self._program.container == "nested":
+            parts = flatten(self._program.layout, upstream, "upstream")
         elif isinstance(upstream, Mapping):
             missing = [o.name for o in outputs if o.name not in upstream]
             if missing or len(upstream) != len(outputs):

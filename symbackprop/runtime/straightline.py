@@ -18,11 +18,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.typing import signature
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-__all__ = ["IMPORTS", "source", "straight_line"]
+__all__ = ["IMPORTS", "bare", "source", "straight_line"]
 
 #: The imports that the copied text needs.
 IMPORTS = (
@@ -33,6 +34,7 @@ IMPORTS = (
     "import textwrap",
     "from llvmlite import ir",
     "from numba import types",
+    "from numba.core import cgutils",
     "from numba.core.typing import signature",
     "from numba.extending import intrinsic",
     "from numba.np.arrayobj import make_array",
@@ -42,7 +44,8 @@ IMPORTS = (
 def straight_line(function: Callable[..., Any]) -> Any:
     """Compile straight-line code on numbers and entries of arrays to LLVM, without numba's type inference.
 
-    Statements are assignments to variables and array entries, then possibly a return. All values have one float type.
+    Statements are assignments to variables, array entries and whole arrays, then possibly a return. All values have
+    one float type.
     """
 
     def define(_: Any, *args: Any) -> Any:
@@ -99,6 +102,10 @@ class _Block:
                 value = self.binary(statement.op, self.value(target), value)
             if isinstance(target, ast.Name):
                 self.local[target.id] = value
+            elif isinstance(target, ast.Subscript) and ast.unparse(target.slice) == "...":
+                array = self.arrays[ast.unparse(target.value)]
+                with cgutils.for_range(self.builder, array.nitems) as loop:
+                    self.builder.store(value, self.builder.gep(array.data, [loop.index]))
             else:
                 self.builder.store(value, self.entry(target))
 
@@ -128,8 +135,9 @@ class _Block:
             case ast.Subscript():
                 return build.load(self.entry(node))
             case ast.BinOp():
-                if isinstance(node.op, ast.Pow):
-                    return self.power(self.value(node.left), ast.literal_eval(node.right))
+                exponent = node.right.value if isinstance(node.right, ast.Constant) else None
+                if isinstance(node.op, ast.Pow) and isinstance(exponent, int):
+                    return self.power(self.value(node.left), exponent)
                 return self.binary(node.op, self.value(node.left), self.value(node.right))
             case ast.UnaryOp():
                 operand = self.value(node.operand)
@@ -151,6 +159,8 @@ class _Block:
     def binary(self, op: Any, left: Any, right: Any) -> Any:
         """Return left op right."""
         build = self.builder
+        if isinstance(op, ast.Pow | ast.Mod):
+            return self.compiled(operator.pow if isinstance(op, ast.Pow) else operator.mod, [left, right])
         real = {ast.Add: build.fadd, ast.Sub: build.fsub, ast.Mult: build.fmul, ast.Div: build.fdiv}
         truth = {ast.BitAnd: build.and_, ast.BitOr: build.or_}
         return {**real, **truth}[type(op)](left, right)
@@ -170,16 +180,31 @@ class _Block:
         if isinstance(function, ast.Name) and function.id == self.real.name:
             return args[0]
         if isinstance(function, ast.Name) and function.id != "abs":
-            helper = _parsed(self.names[function.id])
+            known = self.names[function.id]
+            helper = _parsed(known) if hasattr(known, "py_func") else None
+            if helper is None or not all(isinstance(s, ast.Assign | ast.Return | ast.Expr) for s in helper.body):
+                return self.compiled(known, args)
             inner = _Block(self.context, self.builder, self.real, self.names)
             inner.local = dict(zip((a.arg for a in helper.args.args), args, strict=True))
             inner.run(helper.body)
             return inner.value(helper.body[-1].value)
         if isinstance(function, ast.Attribute) and function.attr == self.real.name:
             return self.builder.uitofp(args[0], self.type)
+        if isinstance(function, ast.Attribute) and ast.unparse(function.value) == "np":
+            return self.compiled(getattr(self.names["np"], function.attr), args)
         library = operator.attrgetter(function.attr)(math) if isinstance(function, ast.Attribute) else math.fabs
         sig = signature(self.real, *[self.real] * len(args))
         return self.context.get_function(library, sig)(self.builder, args)
+
+    def compiled(self, function: Any, args: list[Any]) -> Any:
+        """Return the value of anything that compiled code may call, as numba itself would call it."""
+        typing = self.context.typing_context
+        kind = typing.resolve_value_type(function)
+        sig = kind.get_call_type(typing, [self.real] * len(args), {})
+        implementation = self.context.get_function(kind, sig)
+        value = implementation(self.builder, args)
+        self.context.add_linking_libs(getattr(implementation, "libs", ()))
+        return self.context.cast(self.builder, value, sig.return_type, self.real)
 
 
 @functools.cache
@@ -192,10 +217,10 @@ def _parsed(function: Any) -> Any:
 def source() -> str:
     """Return the text that generated modules carry: this file's decorator with what it needs, without annotations."""
     parts = (straight_line, _Block, _parsed)
-    return "\n\n\n".join(_bare(part) for part in parts)
+    return "\n\n\n".join(bare(part) for part in parts)
 
 
-def _bare(part: Any) -> str:
+def bare(part: Any) -> str:
     """Return the source of a function or class without annotations."""
     module = ast.parse(inspect.getsource(part))
     for node in ast.walk(module):

@@ -1,7 +1,8 @@
-"""Benchmarks: `python -m tests.benchmarks [ratios | growth]`.
+"""Benchmarks: `python -m tests.benchmarks [ratios | growth | frontend]`.
 
 ratios (default)    symbackprop's time over that of JAX and of PyTorch, window classifier, value and gradient.
 growth              exponents of fprop's and bprop's time over the dimension; they must be the same.
+frontend            seconds per expression node of translation, differentiation and simplification; growth exponents.
 
 Everything runs in double precision on one thread. Results are compared before anything is timed.
 """
@@ -17,9 +18,9 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_paralleli
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
-from tests.benchmarks import growth, ratios  # noqa: E402 - after the settings above
+from tests.benchmarks import frontend, growth, ratios  # noqa: E402 - after the settings above
 
-COMMANDS = {"ratios": ratios.main, "growth": growth.main}
+COMMANDS = {"ratios": ratios.main, "growth": growth.main, "frontend": frontend.main}
 
 
 def main(argv: list[str]) -> int:

@@ -7,16 +7,22 @@ from typing import Any
 import numpy as np
 
 import symbackprop.ops  # noqa: F401 - fills the registry
+from symbackprop.autodiff.bprop import build_bprop
 from symbackprop.frontend.program import Program
 from symbackprop.frontend.translate import translate
 from symbackprop.interpret import interpret
+from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Broadcast, Const, Contraction, Elementwise, Gather, Input, Node, Size
 from symbackprop.options import Options
 
 
 def program(expr: Any, **options: Any) -> Program:
     dtype = options.pop("dtype", "float64")
-    return translate(expr, options=Options(dtype=dtype), **options)
+    return translate(expr, options=Options(dtype=dtype), differentiate=gradient, **options)
+
+
+def gradient(output: Node, node: Node, upstream: Node) -> Node:
+    return build_bprop(Graph((), (output,)), [node], [upstream])[0]
 
 
 def random_values(p: Program, sizes: dict[str, int], seed: int = 0) -> dict[str, np.ndarray]:

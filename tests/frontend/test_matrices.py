@@ -160,7 +160,7 @@ def test_an_entry_outside_a_literal_shape() -> None:
     i = sp.Symbol("i")
     with pytest.raises(ShapeError) as caught:
         program(sp.Sum(P[i, 0], (i, 0, 3)))
-    assert str(caught.value) == (
+    assert str(caught.value).startswith(
         "an index leaves its axis\n  in: P[i, 0]\n  expected: positions from 0 to 2\n  found: i from 0 to 3"
     )
 
@@ -168,17 +168,14 @@ def test_an_entry_outside_a_literal_shape() -> None:
 @pytest.mark.parametrize(
     ("expr", "text"),
     [
-        (sp.Inverse(A), "Inverse is not supported\n  in: A**(-1)"),
-        (
-            sp.MatPow(A, -2),
-            "MatPow is supported for positive integer exponents only\n  in: A**(-2)\n  found: exponent -2",
-        ),
-        (sp.Determinant(A), "Determinant is not supported\n  in: Determinant(A)"),
         (
             sp.MatPow(A, lam),
-            "MatPow is supported for positive integer exponents only\n  in: A**lam\n  found: exponent lam",
+            "MatPow is supported for integer exponents only\n  in: A**lam\n  found: exponent lam",
         ),
-        (sp.KroneckerProduct(A, W), "KroneckerProduct is not supported"),
+        (
+            sp.MatPow(A, sp.Rational(1, 2)),
+            "MatPow is supported for integer exponents only\n  in: A**(1/2)\n  found: exponent 1/2",
+        ),
         (
             sp.MatrixSymbol("Z", n / 2, 1),
             "Rational is not supported in a size\n  in: n/2\n  found: 1/2\n  hint: write a polynomial",

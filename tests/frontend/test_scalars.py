@@ -135,16 +135,8 @@ def test_float32_throughout() -> None:
     ("expr", "text"),
     [
         (sp.I * x, "ImaginaryUnit is not supported\n  in: I\n  hint: every value is real; write real and imaginary"),
-        (sp.gamma(x), "gamma is not supported\n  in: gamma(x)"),
         (sp.Function("f")(x), "the undefined function f is not supported\n  in: f(x)"),
-        (
-            sp.Integral(x, (x, 0, y)),
-            "Integral is not supported\n  in: Integral(x, (x, 0, y))\n  hint: call .doit() first",
-        ),
-        (sp.Derivative(sp.sin(x), x), "Derivative is not supported"),
         (sp.zoo, "ComplexInfinity is not supported\n  in: zoo\n  hint: a division by zero was evaluated"),
-        (sp.nan, "NaN is not supported"),
-        (sp.conjugate(sp.sin(x)), "conjugate is not supported"),
         (sp.Integer(10) ** 400, "the Integer is too large for a float"),
         ("x + 1", "str is not supported\n  in: 'x + 1'\n  hint: pass a SymPy expression, not text"),
         (None, "NoneType is not supported"),
@@ -164,5 +156,5 @@ def test_a_huge_expression_is_quoted_in_part() -> None:
     for _ in range(80):
         expr = sp.sin(expr, evaluate=False)
     with pytest.raises(UnsupportedExpressionError) as caught:
-        program(sp.gamma(expr, evaluate=False))
-    assert str(caught.value) == "gamma is not supported\n  in: gamma(sin(...))"
+        program(sp.zeta(expr, evaluate=False))
+    assert str(caught.value) == "zeta is not supported\n  in: zeta(sin(...))"

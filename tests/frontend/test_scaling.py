@@ -9,6 +9,10 @@ import time
 import pytest
 import sympy as sp
 
+from symbackprop.autodiff.bprop import build_bprop
+from symbackprop.ir.graph import Graph
+from symbackprop.ops.layout import fill
+from symbackprop.rewrite.engine import simplify
 from tests.frontend.helpers import program
 
 X = sp.symbols("x0:8")
@@ -87,3 +91,22 @@ def test_what_does_not_depend_on_an_index_is_shared() -> None:
 def test_the_same_expression_gives_the_same_graph() -> None:
     one, two = program(dag(300)), program(dag(300))
     assert one.graph.outputs == two.graph.outputs
+
+
+def test_a_long_piecewise_and_its_gradient_are_linear() -> None:
+    sizes = []
+    for n in (100, 200):
+        cases = [(k * X[k % 8], X[0] < k) for k in range(1, n)]
+        graph = program(sp.Piecewise(*cases, (X[1], True), evaluate=False)).graph
+        forward = simplify(graph)
+        gradients = build_bprop(forward, forward.inputs, [fill(1.0, (), "float64")])
+        sizes.append(len(simplify(Graph(forward.inputs, tuple(gradients))).nodes()))
+    assert sizes[1] < 2.1 * sizes[0]
+
+
+def test_a_condition_of_many_parts_stays_shallow() -> None:
+    p = program(sp.Piecewise((X[0], sp.And(*(X[k % 8] > k for k in range(500)))), (X[1], True)))
+    depth: dict[object, int] = {}
+    for node in p.graph.nodes():
+        depth[node] = 1 + max((depth[a] for a in node.args), default=0)
+    assert max(depth.values()) < 16

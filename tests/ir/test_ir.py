@@ -118,6 +118,17 @@ def test_listing() -> None:
     assert "disjoint" in show(Graph((x, y), (stack([x, y], [Dim.of(2)]),)))
 
 
-def test_an_affine_index_has_one_axis() -> None:
-    with pytest.raises(ShapeError, match="more than one axis"):
-        AxisMap((0, 1))
+def test_an_affine_index_has_one_stride_for_each_axis() -> None:
+    assert AxisMap((0, 1)).strides == (Dim.of(1), Dim.of(1))
+    with pytest.raises(ShapeError, match="one stride for each axis"):
+        AxisMap((0, 0))
+    with pytest.raises(ShapeError, match="no definite sign"):
+        AxisMap((0,), (Dim.of("m") - "n",))
+
+
+def test_reach_of_an_affine_index() -> None:
+    n, k = Dim.of("n"), Dim.of("k")
+    assert AxisMap((0, 1), (Dim.of(1), Dim.of(-1)), Dim.of(2)).reach((n, k)) == (Dim.of(3) - k, n + 1)
+    assert AxisMap((0,), (n,)).reach((k,)) == (Dim.of(0), k * n - n)
+    assert AxisMap((0,)).along == 0
+    assert AxisMap((0,), span=(Dim.of(0), n)).along is None

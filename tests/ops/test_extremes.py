@@ -17,12 +17,13 @@ from symbackprop.ir.node import Const, Input
 from symbackprop.ir.registry import ELEMENTWISE
 from symbackprop.ir.types import TensorType
 from symbackprop.ops.arithmetic import abs_, exceeds, maximum, minimum, root_of_squares, sqrt, winner
+from symbackprop.ops.external import External
 from symbackprop.ops.transcendental import logaddexp, power, sigmoid
+from symbackprop.runtime.special import scipy_function
+from tests.ops.facts import ACCURACY, BOOLEAN, orders
 
 SHAPE = (Dim.of("n"),)
 VECTOR = TensorType(SHAPE, "float64")
-#: How many leading operands are booleans.
-BOOLEAN = {"and": 2, "or": 2, "not": 1, "select": 1, "real64": 1, "real32": 1}
 
 
 def by_name(value):
@@ -116,12 +117,13 @@ def substitute(emit, names):
     return ast.unparse(Put().visit(ast.parse(emit, mode="eval")))
 
 
-#: (primitive, number of operands, parameters); a rule removes negative powers before anything is emitted.
+#: (primitive, number of operands, parameters, order); a rule removes negative powers before anything is emitted.
 CASES = [
-    (op, count, attr)
+    (op, count, attr, order)
     for op in ELEMENTWISE.values()
     for count in ([op.arity] if op.arity is not None else [2, 3])
     for attr in ([(2,), (3,), (7,)] if op.params else [()])
+    for order in orders(op)
 ]
 
 
@@ -130,14 +132,17 @@ def emitted():
     """Compile every emitted expression into one kernel; return a function (x, y, z) -> row per case."""
     helpers = dict.fromkeys(h for op in ELEMENTWISE.values() for h in op.helpers)
     lines = ["import math", "import numpy as np", "import numba"]
-    lines += ["@numba.njit(error_model='numpy')\n" + inspect.getsource(h) for h in helpers]
+    own = [h for h in helpers if not isinstance(h, External)]
+    lines += ["@numba.njit(error_model='numpy')\n" + inspect.getsource(h) for h in own]
     lines += ["@numba.njit(error_model='numpy')", "def kernel(xs, ys, zs, out):", "    for i in range(xs.size):"]
     lines += ["        x, y, z = xs[i], ys[i], zs[i]"]
-    for row, (op, count, attr) in enumerate(CASES):
+    for row, (op, count, attr, order) in enumerate(CASES):
         text = emitted_text(op, count, attr)
+        text = text if order is None else substitute(text, {"x": repr(float(order))})
         flags = {name: f"({name} > 0.0)" for name in "xyz"[: BOOLEAN.get(op.name, 0)]}
         lines.append(f"        out[{row}, i] = {substitute(text, flags)}")
-    space = {}
+    foreign = [h for h in helpers if isinstance(h, External)]
+    space = {h.name: scipy_function(h.name, h.symbol, h.arity, h.outputs, h.which) for h in foreign}
     exec(compile("\n".join(lines), "<emitted>", "exec"), space)
 
     def run(*columns):
@@ -157,17 +162,20 @@ def test_emitted_code_agrees_with_numpy_at_the_ends_of_the_range(emitted):
     x, y = (a.ravel() for a in np.meshgrid(SPECIAL, SPECIAL))
     z = np.roll(x, 7)
     got = emitted(x, y, z)
-    for row, (op, count, attr) in enumerate(CASES):
+    for row, (op, count, attr, order) in enumerate(CASES):
         flags = BOOLEAN.get(op.name, 0)
-        args = [a > 0 if k < flags else a for k, a in enumerate((x, y, z)[:count])]
+        first = x if order is None else np.full_like(x, order)
+        args = [a > 0 if k < flags else a for k, a in enumerate((first, y, z)[:count])]
         with np.errstate(all="ignore"):
             want = np.asarray(op.numpy(*args, *attr), np.float64)
         if op.name == "integer_power":  # repeated multiplication and pow differ where the last product underflows
             normal = (np.abs(want) > 1e-290) | (want == 0)
             want = np.where(normal, want, got[row])
-        label = f"{op.name} {attr}"
+        label = f"{op.name} {attr} {order}"
         finite = np.isfinite(want)
-        np.testing.assert_allclose(got[row][finite], want[finite], rtol=2e-15, atol=1e-323, err_msg=label)
+        np.testing.assert_allclose(
+            got[row][finite], want[finite], rtol=ACCURACY.get(op.name, 2e-15), atol=1e-323, err_msg=label
+        )
         np.testing.assert_array_equal(got[row][~finite], want[~finite], err_msg=label)
 
 
@@ -194,5 +202,11 @@ def test_helpers_have_a_docstring_and_no_outside_names():
     for op in ELEMENTWISE.values():
         for helper in op.helpers:
             assert helper.__doc__
-            names = {n.id for n in ast.walk(ast.parse(inspect.getsource(helper))) if isinstance(n, ast.Name)}
-            assert names <= {"math", "abs", "float", "x", "y", "z", "d", "e"}
+            if isinstance(helper, External):
+                continue
+            tree = ast.parse(inspect.getsource(helper))
+            local = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            local |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+            beside = {h.__name__ for h in op.helpers}
+            names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+            assert names <= {"math", "np", "abs", "max", "float", *local, *beside}

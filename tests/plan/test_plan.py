@@ -196,7 +196,7 @@ def test_a_value_scattered_twice() -> None:
     x = real("x", "n")
     value = ELEMENTWISE["sin"](x)
     whole = (AxisMap((0,)),)
-    flipped = (AxisMap((0,), stride=-1, offset=Dim.of("n") - 1),)
+    flipped = (AxisMap((0,), strides=(Dim.of(-1),), offset=Dim.of("n") - 1),)
     for second in (whole, flipped):
         graph = Graph((x,), (scatter([(value, (), whole), (value, (), second)], x.shape),))
         given = np.array([1.0, 2.0, 4.0])

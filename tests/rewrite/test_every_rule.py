@@ -16,7 +16,8 @@ from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.arithmetic import integer_power, sqrt
 from symbackprop.ops.contraction import einsum
 from symbackprop.ops.indexing import element, gather, scatter
-from symbackprop.ops.transcendental import exp, log, sigmoid, tanh
+from symbackprop.ops.linear_algebra import det, inverse, logabsdet, logdet, solve
+from symbackprop.ops.transcendental import exp, log, power, sigmoid, tanh
 from symbackprop.options import Warrant
 from symbackprop.rewrite.pattern import Scope
 from symbackprop.rewrite.rules import RULES
@@ -186,6 +187,7 @@ S, V, W, A, B = arr("s"), arr("v", "n"), arr("w", "m"), arr("A", "m", "n"), arr(
 WHICH = Input("i", TensorType((), "int64"))
 ROWS = Broadcast(W, A.shape, (0,))
 COLS = Broadcast(V, A.shape, (1,))
+Q = arr("Q", "n", "n")
 FILL = Broadcast(S, A.shape, ())
 TWO = Const(2.0, A.type)
 
@@ -194,7 +196,60 @@ def transpose(x):
     return einsum("ij->ji", x)
 
 
+def diagonal(x, rank=2):
+    return scatter([(x, (), [AxisMap((0,))] * rank)], [x.shape[0]] * rank)
+
+
 EXAMPLES = {
+    "diagonal-entrywise": [
+        diagonal(V) * Q,
+        -diagonal(V),
+        diagonal(V) / Broadcast(S, Q.shape, ()),
+        diagonal(V) + diagonal(exp(V)),
+        Const(2.0, Q.type) * diagonal(V, 2),
+    ],
+    "diagonal-einsum": [
+        einsum("ij,jk->ik", A, diagonal(V)),
+        einsum("ij,jk->ik", diagonal(V), diagonal(exp(V))),
+        einsum("ij->ji", diagonal(V)),
+        einsum("ij,ij->", diagonal(V), Q),
+        einsum("ijk,ij->k", diagonal(V, 3), Q),
+        einsum("ij,jk,i->k", diagonal(V), Q, V),
+        einsum("ii->", diagonal(V)),
+    ],
+    "diagonal-library": [
+        inverse(diagonal(V)),
+        solve(diagonal(V), Q),
+        solve(diagonal(V), V),
+        logdet(diagonal(V)),
+        logabsdet(diagonal(V)),
+    ],
+    "library-transposed": [det(transpose(Q)), logdet(transpose(Q)), logabsdet(transpose(Q))],
+    "library-inverse": [
+        inverse(inverse(Q)),
+        det(inverse(Q)),
+        logdet(inverse(Q)),
+        logabsdet(inverse(Q)),
+        solve(inverse(Q), V),
+        solve(inverse(Q), transpose(A)),
+    ],
+    "einsum-inverse": [
+        einsum("ij,j->i", inverse(Q), V),
+        einsum("ij,i->j", inverse(Q), V),
+        einsum("ij,jk->ik", A, inverse(Q)),
+        einsum("ij,jk,kl,l->i", A, inverse(Q), Q, V),
+        einsum("i,ij,j->", V, inverse(Q), V),
+        einsum("ij,jk,lk->il", A, inverse(Q), A),
+    ],
+    "log-det": [
+        log(det(Q)),
+        log(ELEMENTWISE["abs"](det(Q))),
+        log(sqrt(2.0 * det(Q))),
+        log(integer_power(det(Q), attr=(2,))),
+        log(exp(S) / det(Q)),
+        log(det(Q) / 3.0),
+    ],
+    "log-power": [log(power(Const(2.5, S.type), S))],
     "fold-constants": [TWO * Const(3.5, A.type), tanh(TWO)],
     "parity": [tanh(-V), integer_power(-V, attr=(3,)), integer_power(-V, attr=(2,)), ELEMENTWISE["abs"](-V)],
     "negative-power": [integer_power(V, attr=(-2,)), integer_power(V, attr=(-1,))],
@@ -275,7 +330,7 @@ def test_structural_rule_keeps_type_and_value(rule, node):
     assert after is not node
     assert after.type == node.type
     rng = np.random.default_rng(2)
-    inputs = {x.name: rng.normal(size=[d.evaluate(SIZES) for d in x.shape]) for x in (S, V, W, A, B)}
+    inputs = {x.name: rng.normal(size=[d.evaluate(SIZES) for d in x.shape]) for x in (S, V, W, A, B, Q)}
     want, got = interpret([node, after], {**inputs, "i": 1}, SIZES)
     if rule.warrant is Warrant.EXACT:
         assert_same_bits(got, want)

@@ -130,3 +130,21 @@ def test_booleans_between_the_passes_are_left_to_numba(monkeypatch: pytest.Monke
     for point in ((0.1, 0.5), (0.9, -0.4)):
         _, residuals = kernel.fprop(*point)
         assert kernel.bprop(residuals) == pytest.approx(kernel.value_and_grad(*point)[1], rel=1e-14)
+
+
+def test_hundreds_of_operands_and_branches() -> None:
+    """A maximum, a conjunction and a Piecewise of hundreds of parts: shallow text, no type inference."""
+    xs = sp.symbols("x0:200")
+    cases = [(k * x, xs[0] < sp.Rational(k, 200)) for k, x in enumerate(xs)]
+    inside = sp.And(*(x > -1 for x in xs))
+    chosen = sp.Piecewise((xs[1], sp.Not(inside)), *cases, (xs[5], True), evaluate=False)
+    kernel = sbp.compile(sp.Max(*xs, evaluate=False) + chosen, inputs={"x": xs})
+    assert "@straight_line\ndef _value_and_grad(" in kernel.source
+    x = np.linspace(0.0, 1.0, 200)
+    x[0], x[7] = 0.3, 1.0
+    value, grads = kernel.value_and_grad(x)
+    expected = np.zeros(200)
+    expected[[7, 199]] = 0.5
+    expected[61] += 61
+    assert value == pytest.approx(1.0 + 61 * x[61])
+    np.testing.assert_allclose(grads["x"], expected)

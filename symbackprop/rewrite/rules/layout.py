@@ -103,10 +103,7 @@ def gather(m: Match) -> Node | None:
         if not spec:
             return spread(source.args[0], node.shape, ())
         return Gather(source.args[0], indices, [at.renumber(number) for at in spec], node.shape)
-    whole = node.shape == source.shape and all(
-        at.index is None and at.axes == (k,) and at.stride == 1 and not at.offset.terms
-        for k, at in enumerate(node.spec)
-    )
+    whole = node.shape == source.shape and all(at.along == k for k, at in enumerate(node.spec))
     return source if whole and node.rank else None
 
 

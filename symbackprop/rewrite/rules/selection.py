@@ -2,7 +2,8 @@
 
 The derivative of a selection is a selection between the cotangent and 0. Multiplying that 0 by a local gradient that is
 infinite or NaN, because its argument lies outside the domain the branch was guarding, would poison the sum. So the
-products go inside the selection. The same holds for the losers of a maximum (`gate`, `share`).
+products go inside the selection. Nested selections become one with a joint condition, so that the gradient of a branch
+far down passes one selection instead of all those above it. The same holds for the losers of a maximum (`gate`, `share`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ RULES = (
     Rule("select-not", select(not_(c), x, y), select(c, y, x), EXACT),
     Rule("select-select-then", select(c, select(c, x, y), z), select(c, x, z), EXACT),
     Rule("select-select-else", select(c, x, select(c, y, z)), select(c, x, z), EXACT),
+    Rule("select-both", select(c, select(d, x, ZERO), ZERO), select(and_(c, d), x, ZERO), EXACT),
+    Rule("select-but", select(c, select(d, ZERO, x), ZERO), select(and_(c, not_(d)), x, ZERO), EXACT),
+    Rule("select-neither", select(c, ZERO, select(d, ZERO, x)), select(or_(c, d), ZERO, x), EXACT),
+    Rule("select-next", select(c, ZERO, select(d, x, ZERO)), select(and_(not_(c), d), x, ZERO), EXACT),
     Rule("not-not", not_(not_(c)), c, EXACT),
     Rule("and-true", and_(c, const(True)), c, EXACT),
     Rule("and-same", and_(c, c), c, EXACT),

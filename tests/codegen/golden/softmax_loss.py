@@ -10,8 +10,8 @@ fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients 
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
 
-fprop: 2*n*p + 3*n + 4*p + 6 operations (p + 1 library calls), 16*n*p + 16*n + 24*p bytes
-bprop: 4*n*p + 4*n + 3*p + 1 operations (p library calls), 40*n*p + 56*n + 32*p bytes
+fprop: 2*n*p + 3*n + 5*p + 4 operations (p + 1 library calls), 16*n*p + 16*n + 24*p bytes
+bprop: 4*n*p + 4*n + 2*p + 1 operations (0 library calls), 40*n*p + 56*n + 32*p bytes
 bprop / fprop <= 2 for all sizes >= 1
 """
 
@@ -32,6 +32,12 @@ OUTPUTS = ("out",)
 def larger(x, y):
     """The larger of two numbers; NaN if either is."""
     return x if x > y else y if x == x else x
+
+
+@jit
+def gap(x, y):
+    """The difference x - y, and 0 between equal infinities."""
+    return 0.0 if x == y else x - y
 
 
 @jit
@@ -96,17 +102,16 @@ def _value(n, p, V, c, x, t1):
     t2 = -math.inf
     for i in range(p):
         t2 = larger(t2, t1[i])
-    t3 = t2 if abs(t2) < math.inf else 0.0
-    # t4 = sum over i of (exp(t1 - t3))[i]
-    t4 = 0.0
+    # t3 = sum over i of (exp(gap(t1, t2)))[i]
+    t3 = 0.0
     for i in range(p):
-        t4 = accumulate(t4, vexp(t1[i] - t3))
-    t5 = t3 + math.log(t4)
-    # t6 = sum over i of V[c][i] * x[i]
-    t6 = 0.0
+        t3 = accumulate(t3, vexp(gap(t1[i], t2)))
+    t4 = math.log(t3)
+    # t5 = sum over i of V[c][i] * x[i]
+    t5 = 0.0
     for i in range(n):
-        t6 = accumulate(t6, V[c, i] * x[i])
-    out = t5 - t6
+        t5 = accumulate(t5, V[c, i] * x[i])
+    out = t4 - gap(t5, t2)
     return out
 
 
@@ -126,30 +131,32 @@ def value(V, c, x, work=None):
 
 
 @jit
-def _fprop(n, p, V, c, x, r0):
+def _fprop(n, p, V, c, x, r0, t1):
     """Compute the value and the residuals into the given arrays."""
-    # r0 = V @ x
-    np.dot(V, x, r0)
-    # t1 = max over axes (0,) of r0
-    t1 = -math.inf
+    # t1 = V @ x
+    np.dot(V, x, t1)
+    # t2 = max over axes (0,) of t1
+    t2 = -math.inf
     for i in range(p):
-        t1 = larger(t1, r0[i])
-    t2 = t1 if abs(t1) < math.inf else 0.0
-    # t3 = sum over i of (exp(r0 - t2))[i]
-    t3 = 0.0
+        t2 = larger(t2, t1[i])
+    # r0 = exp(gap(t1, t2))
+    # r1 = sum over i of r0[i]
+    r1 = 0.0
     for i in range(p):
-        t3 = accumulate(t3, vexp(r0[i] - t2))
-    r1 = t2 + math.log(t3)
+        r0_i = vexp(gap(t1[i], t2))
+        r0[i] = r0_i
+        r1 = accumulate(r1, r0_i)
+    t3 = math.log(r1)
     # t4 = sum over i of V[c][i] * x[i]
     t4 = 0.0
     for i in range(n):
         t4 = accumulate(t4, V[c, i] * x[i])
-    out = r1 - t4
+    out = t3 - gap(t4, t2)
     return out, r1
 
 
 @jit
-def fprop(V, c, x):
+def fprop(V, c, x, work=None):
     """Return (value, residuals): the forward pass, keeping what the backward pass needs."""
     V = np.ascontiguousarray(V)
     c = np.int64(c)
@@ -157,7 +164,11 @@ def fprop(V, c, x):
     x = np.ascontiguousarray(x).reshape(x.size)
     n, p = _sizes(V, c, x)
     r0 = np.empty((p,), float64)
-    out, r1 = _fprop(n, p, V, c, x, r0)
+    if work is None:
+        scratch = (np.empty((p,), float64),)
+    else:
+        scratch = work
+    out, r1 = _fprop(n, p, V, c, x, r0, *scratch)
     return out, (V, c, x, r0, r1, x_shape, n, p)
 
 
@@ -165,9 +176,9 @@ def fprop(V, c, x):
 def _bprop(n, p, V, c, x, r0, r1, ct_out, ct_V, ct_x, t2, t3):
     """Compute the gradients into the given arrays."""
     t1 = -ct_out
-    # t2 = ct_out * exp(r0 - r1)
+    # t2 = ct_out * (r0 / r1)
     for i in range(p):
-        t2[i] = ct_out * vexp(r0[i] - r1)
+        t2[i] = ct_out * (r0[i] / r1)
     # ct_V[i, j] = t2[i] * x[j]
     for i in range(p):
         t2_i = t2[i]
@@ -203,7 +214,7 @@ def bprop(residuals, upstream=1.0, work=None):
 
 
 @jit
-def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t6, t8):
+def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t6):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = V @ x
     np.dot(V, x, t1)
@@ -211,22 +222,25 @@ def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t6, t8):
     t2 = -math.inf
     for i in range(p):
         t2 = larger(t2, t1[i])
-    t3 = t2 if abs(t2) < math.inf else 0.0
-    # t4 = sum over i of (exp(t1 - t3))[i]
+    # t3 = exp(gap(t1, t2))
+    # t4 = sum over i of t3[i]
     t4 = 0.0
     for i in range(p):
-        t4 = accumulate(t4, vexp(t1[i] - t3))
-    t5 = t3 + math.log(t4)
+        t3_i = vexp(gap(t1[i], t2))
+        t3[i] = t3_i
+        t4 = accumulate(t4, t3_i)
+    t5 = math.log(t4)
     # t7 = sum over i of V[c][i] * x[i]
     # t6 = -x
     t7 = 0.0
     for i in range(n):
         t7 = accumulate(t7, V[c, i] * x[i])
         t6[i] = -x[i]
-    out = t5 - t7
-    # t8 = exp(t1 - t5)
+    out = t5 - gap(t7, t2)
+    t8 = t1  # t1 is not needed any more: its memory serves again
+    # t8 = t3 / t4
     for i in range(p):
-        t8[i] = vexp(t1[i] - t5)
+        t8[i] = t3[i] / t4
     # ct_V[i, j] = t8[i] * x[j]
     for i in range(p):
         t8_i = t8[i]
@@ -255,7 +269,7 @@ def value_and_grad(V, c, x, work=None):
     ct_V = np.empty((p, n), float64)
     ct_x = np.empty((n,), float64)
     if work is None:
-        scratch = (np.empty((p,), float64), np.empty((n,), float64), np.empty((p,), float64))
+        scratch = (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
     else:
         scratch = work
     out = _value_and_grad(n, p, V, c, x, ct_V, ct_x, *scratch)

@@ -1,0 +1,257 @@
+"""Ranges of running indices: the limits of a sum opened outermost first, and what conditions say about indices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.errors import ShapeError, UnsupportedExpressionError, message
+from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine, Guards, Index, extremes
+from symbackprop.frontend.context import Context
+from symbackprop.frontend.describe import describe, kind_name
+from symbackprop.frontend.dispatch import Scope
+from symbackprop.frontend.positions import affine_of, linear
+from symbackprop.frontend.sizes import Sizes
+from symbackprop.frontend.value import Value, apply
+from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
+
+__all__ = ["Limit", "assume", "forms_of", "guarded", "limits_of", "open_limits", "opened", "parts_of_limits"]
+
+#: A bound symbol with its bounds, both inclusive.
+Limit = tuple[Any, tuple[Any, Any]]
+Lookup = Callable[[Any], Affine | None]
+
+
+def limits_of(expr: Any) -> list[Limit]:
+    """Return the (symbol, (low, high)) of a sum or product, innermost first.
+
+    Raises:
+        UnsupportedExpressionError: an index without both bounds.
+    """
+    out: list[Limit] = []
+    for limit in expr.limits:
+        if len(limit) != 3:
+            raise UnsupportedExpressionError(
+                message(
+                    f"{kind_name(expr)} without bounds is not supported",
+                    where=describe(expr),
+                    hint=f"write the bounds: ({limit[0]}, 0, n - 1)",
+                )
+            )
+        out.append((limit[0], (limit[1], limit[2])))
+    return out
+
+
+def parts_of_limits(limits: Iterable[Limit]) -> tuple[Any, ...]:
+    """Return the size expressions in the ranges of the Idx among bound symbols."""
+    return tuple(size for symbol, _ in limits for size in range_of(symbol) or ())
+
+
+def range_of(symbol: Any) -> tuple[Any, Any] | None:
+    """Return the (low, high) an Idx was declared with."""
+    if isinstance(symbol, sp.Idx) and len(symbol.args) > 1:
+        return symbol.args[1][0], symbol.args[1][1]
+    return None
+
+
+def open_limits(
+    limits: Sequence[Limit],
+    scope: Mapping[Any, Any],
+    free: Mapping[Any, Index],
+    sizes: Sizes,
+    *,
+    where: Any,
+    level: Callable[[Index], int] = lambda _: 0,
+) -> tuple[list[Index], dict[Any, Any]]:
+    """Return the running index of each limit, in their order (innermost first), and the scope with them.
+
+    Args:
+        limits: bound symbols with their bounds, which may depend on indices bound further out.
+        scope: what symbols stand for around the limits.
+        free: free indices.
+        sizes: the size symbols.
+        where: the expression, for error texts.
+        level: gives the level of a new index.
+
+    Raises:
+        ShapeError: bounds in the wrong order.
+        UnsupportedExpressionError: bounds that are no polynomials in sizes and outer indices.
+    """
+    inner = dict(scope)
+    opened: list[Index] = []
+    for symbol, (low, high) in reversed(limits):
+        lookup = lookup_in(inner, free)
+        first, last = (_bound(e, inner, free, lookup, sizes, where) for e in (low, high))
+        index = _index(symbol, first, last, inner, sizes, where)
+        depth = sum(isinstance(bound, Index) for bound in inner.values()) + bool(free)
+        index = replace(index, level=level(index), depth=depth)
+        inner[symbol] = index
+        opened.append(index)
+    return opened[::-1], inner
+
+
+def opened(ctx: Context, expr: Any, limits: Sequence[Limit], scope: Scope) -> tuple[list[Index], dict[Any, Any]]:
+    """Return the running indices of the limits of `expr`, innermost first, and the scope with them.
+
+    Raises:
+        ShapeError, UnsupportedExpressionError: see `open_limits`.
+    """
+    return open_limits(
+        limits, scope, ctx.indices, ctx.sizes, where=expr, level=lambda index: ctx.level(expr, scope, index)
+    )
+
+
+def lookup_in(scope: Mapping[Any, Any], free: Mapping[Any, Index]) -> Lookup:
+    """Return what gives the affine function of running indices that a symbol stands for."""
+
+    def lookup(symbol: Any) -> Affine | None:
+        bound = scope.get(symbol)
+        if bound is None:
+            bound = free.get(symbol)
+        return Affine.of(bound) if isinstance(bound, Index | Affine) else None
+
+    return lookup
+
+
+def sizes_in(scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes) -> Callable[[Any], Dim | None]:
+    """Return what gives the size that a symbol stands for."""
+    return lambda node: None if node in scope or node in free else sizes.atom(node)
+
+
+def _bound(
+    expr: Any, scope: Mapping[Any, Any], free: Mapping[Any, Index], lookup: Lookup, sizes: Sizes, where: Any
+) -> Affine:
+    found = linear(expr, lookup, sizes_in(scope, free, sizes))
+    if found is None or found[1]:
+        raise UnsupportedExpressionError(
+            message(
+                "a bound that depends on data is not supported"
+                if found
+                else "a bound that is not linear in the indices is not supported",
+                where=describe(where),
+                found=describe(expr),
+                hint="sum over the whole range and choose the terms: Piecewise((term, condition), (0, True))",
+            )
+        )
+    return found[0]
+
+
+def _index(symbol: Any, first: Affine, last: Affine, scope: Mapping[Any, Any], sizes: Sizes, where: Any) -> Index:
+    """Return the index with these bounds; its box holds all values it takes for any values of the outer indices."""
+    guards = scope.get(GUARDS, NO_GUARDS)
+    length = last - first + 1
+    if not length.terms and never_negative(-length.offset - 1):
+        raise _backwards(symbol, where, sizes.text(first.offset), sizes.text(last.offset))
+    if not first.terms and not last.terms:
+        return Index(symbol, first.offset, length.offset)
+    shortest = extremes(length, (), (_any, _any))
+    if shortest is not None and not guards.forms and never_negative(-shortest[0] - 1):
+        raise _backwards(symbol, where, _text(first, sizes), _text(last, sizes))
+    low = extremes(first, guards.forms, (_any, _any))
+    high = extremes(last, guards.forms, (_any, _any))
+    if low is None or high is None:
+        raise UnsupportedExpressionError(
+            message("a bound whose range cannot be determined is not supported", where=describe(where))
+        )
+    start = low[0]
+    if first.terms and start.is_const and start.value > 0:
+        # Counting from 0 is as right, since positions below the bound are masked, and suits an axis as a whole.
+        start = ZERO
+    return Index(symbol, start, high[1] - start + 1, 0, first if first.terms else None, last if last.terms else None)
+
+
+def _any(_bound: Dim) -> None:
+    return None
+
+
+def _text(form: Affine, sizes: Sizes) -> str:
+    parts = [sizes.text(form.offset)] if form.offset.terms or not form.terms else []
+    for index, stride in form.terms:
+        parts.append(str(index.symbol) if stride == ONE else f"({sizes.text(stride)})*{index.symbol}")
+    return " + ".join(reversed(parts))
+
+
+def _backwards(symbol: Any, where: Any, first: str, last: str) -> ShapeError:
+    return ShapeError(
+        message(
+            f"a {type(where).__name__.lower()} whose upper bound lies below its lower bound",
+            where=describe(where),
+            found=f"{symbol} from {first} to {last}",
+            hint="SymPy gives such a range the opposite sign; an empty range ends one below its beginning",
+        )
+    )
+
+
+def assume(scope: Mapping[Any, Any], forms: Iterable[Affine], masks: Iterable[Any] = ()) -> Mapping[Any, Any]:
+    """Return the scope with further conditions that hold in it."""
+    guards = scope.get(GUARDS, NO_GUARDS)
+    new = Guards(tuple(dict.fromkeys((*guards.forms, *forms))), tuple(dict.fromkeys((*guards.masks, *masks))))
+    return scope if new == guards else {**scope, GUARDS: new}
+
+
+def forms_of(
+    test: Any, truth: bool, scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes
+) -> list[Affine]:
+    """Return affine functions of indices that are >= 0 where `test` is as `truth` says; what is not linear says nothing.
+
+    Iterative.
+    """
+    forms: list[Affine] = []
+    lookup, size_of = lookup_in(scope, free), sizes_in(scope, free, sizes)
+    stack = [(test, truth)]
+    while stack:
+        node, sense = stack.pop()
+        if isinstance(node, sp.Not):
+            stack.append((node.args[0], not sense))
+        elif (isinstance(node, sp.And) and sense) or (isinstance(node, sp.Or) and not sense):
+            stack.extend((arg, sense) for arg in node.args)
+        elif isinstance(node, sp.core.relational.Relational):
+            left, right = (affine_of(side, lookup, size_of) for side in node.args)
+            if left is not None and right is not None:
+                gap = left - right
+                if gap.terms:
+                    forms += _relation(node, sense, gap, (*scope.get(GUARDS, NO_GUARDS).forms, *forms))
+    return forms
+
+
+def _relation(node: Any, sense: bool, gap: Affine, known: tuple[Affine, ...]) -> list[Affine]:
+    """Return what a comparison of whole numbers with the given difference says."""
+    match node:
+        case sp.StrictGreaterThan():
+            return [gap - 1] if sense else [gap * -1]
+        case sp.GreaterThan():
+            return [gap] if sense else [gap * -1 - 1]
+        case sp.StrictLessThan():
+            return [gap * -1 - 1] if sense else [gap]
+        case sp.LessThan():
+            return [gap * -1] if sense else [gap - 1]
+        case sp.Equality() | sp.Unequality():
+            if isinstance(node, sp.Equality) == sense:
+                return [gap, gap * -1]
+            ends = extremes(gap, known, (never_negative, lambda bound: never_negative(-bound)))
+            if ends is not None and never_negative(ends[0]):
+                return [gap - 1]
+            return [gap * -1 - 1] if ends is not None and never_negative(-ends[1]) else []
+        case _:
+            return []
+
+
+def guarded(ctx: Context, scope: Scope, test: Any, value: Value, *, truth: bool) -> Scope:
+    """Return the scope in which a condition is known to be as `truth` says.
+
+    A condition that has nothing to do with indices changes nothing.
+
+    Args:
+        ctx: the translation.
+        scope: the scope around.
+        test: the condition.
+        value: its translation.
+        truth: whether it holds.
+    """
+    if not ctx.scan.free(test):
+        return scope
+    mask = value if truth else apply("not", value)
+    return assume(scope, forms_of(test, truth, scope, ctx.indices, ctx.sizes), [mask])
