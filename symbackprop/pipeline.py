@@ -107,8 +107,8 @@ def compile(  # noqa: A001 - the verb users expect
         sbp.compile([Eq(z, W*x + b), Eq(h, z.applyfunc(tanh)), u.T*h])
 
     `lhs` is a symbol, a `MatrixSymbol` or `ArraySymbol` of the right shape, or `y[i]` over free indices, read later at
-    any index. Definitions hold in order; one may be replaced by another or by `x += ...` (`AugmentedAssignment`), outputs
-    see the last. Without outputs the names that nothing reads afterwards are the outputs, in a dict if there are
+    any index. Definitions hold in order; one may be replaced by another or by `x += ...` (`AugmentedAssignment`), and
+    outputs see the last. Without outputs the names that nothing reads afterwards are the outputs, in a dict if they are
     several. A `CodeBlock` and the pair that `sympy.cse` returns are programs too. A list of one output returns it as it
     is. `Derivative(expr, x)` as output or inside an expression shares its graph with `expr`.
 

@@ -100,7 +100,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "log10": mp.log10,
     "exp2": lambda a: mp.mpf(2) ** a,
     "fma": lambda a, b, c: a * b + c,
-    "Sqrt": mp.sqrt,
     "sinc": lambda a: mp.sin(a) / a,
     "sigmoid": _sigmoid,
     "relu": lambda a: _apart(a) if a > 0 else mp.mpf(0),

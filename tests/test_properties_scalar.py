@@ -200,7 +200,12 @@ def test_each_function(op: Op) -> None:
     """Alone, inside another function, and with every operand the same."""
     x, y, z, _ = SYMBOLS
     once = applied(op, [x, y, z, x][: len(op.domains)])
-    twice = applied(op, [once] * len(op.domains)) if len(op.domains) == 1 else applied(op, [z, once, x, y])
+    again = [once] if len(op.domains) == 1 else [z, once, x, y][: len(op.domains)]
+    twice = applied(op, again)
+        applied(op, [once] * len(op.domains))
+        if len(op.domains) == 1
+        else applied(op, [z, once, x, y][: len(op.domains)])
+    )
     for seed in range(3):
         with contextlib.suppress(NearKink):
             checked([once.expr, sp.sin(once.expr) * y.expr, twice.expr + x.expr], seed, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from symbackprop.ir.external import External
 from symbackprop.ir.registry import ELEMENTWISE, LIBRARY, Form
-from symbackprop.ops.external import External
 
 __all__ = ["bindings", "externals", "helper_names"]
 

@@ -7,17 +7,20 @@ a value used once goes into the expression that uses it, an accumulator over the
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.checks import index_check
+from symbackprop.codegen.formulas import formula
 from symbackprop.codegen.positions import Index, Where, axis_position, leaf_entry
 from symbackprop.codegen.scope import Scope
-from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction
+from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter
+from symbackprop.ir.types import ScatterPiece
 from symbackprop.plan.access import domain_of, is_access, is_leaf, result_positions
 from symbackprop.plan.fusion import is_accumulated
 from symbackprop.plan.steps import Loop
 
-__all__ = ["emit_loop"]
+__all__ = ["emit_loop", "emit_piece"]
 
 #: A value used once is written into its user's expression up to this length.
 INLINE = 64
@@ -26,6 +29,15 @@ INLINE = 64
 def emit_loop(loop: Loop, scope: Scope) -> list[str]:
     """Return the lines of one loop nest, comments included."""
     return _LoopWriter(loop, scope).lines()
+
+
+def emit_piece(node: Scatter, k: int, members: list[Node], sign: str, scope: Scope) -> list[str]:
+    """Return the loop nest that computes piece `k` of a scatter from `members` and puts each entry in place."""
+    piece = node.pieces[k]
+    value = node.args[piece.value]
+    writer = _LoopWriter(Loop(value.shape, members), scope)
+    writer.uses[value] = 1
+    return writer.lines(lambda: writer.put(node, piece, sign))
 
 
 class _LoopWriter:
@@ -45,8 +57,8 @@ class _LoopWriter:
         self.members = set(loop.members)
         self.uses = self._count_uses()
 
-    def lines(self) -> list[str]:
-        """Return the finished nest."""
+    def lines(self, finish: Callable[[], None] = lambda: None) -> list[str]:
+        """Return the finished nest; `finish` adds to it once every member is written."""
         comments = []
         for node in self.loop.members:
             if is_accumulated(node):
@@ -54,7 +66,8 @@ class _LoopWriter:
             else:
                 self._compute(node)
             if self.depth and (node in self.scope.plan.stored or node in self.scope.plan.graph.hints):
-                comments.append(f"# {self.scope.formula(node)}")
+                comments.append(f"# {formula(node, self.scope)}")
+        finish()
         out = comments + self.body[0]
         for level in range(1, self.depth + 1):
             indent = "    " * (level - 1)
@@ -65,6 +78,20 @@ class _LoopWriter:
             out += ["    " * level + line for line in self.after[level]]
         self.scope.names.release(self.owned)
         return out
+
+    def put(self, node: Scatter, piece: ScatterPiece, sign: str) -> None:
+        """Write or add the entry of a scatter's piece, by `sign`, where it belongs."""
+        value = node.args[piece.value]
+
+        def entry(j: int, at: Where) -> ast.expr:
+            return self._value(node.args[piece.indices[j]], at)
+
+        at = [
+            axis_position(m, size, value.shape, self.here, entry=entry, scope=self.scope)
+            for m, size in zip(piece.spec, node.shape, strict=True)
+        ]
+        target = ex.text(ex.subscript(self.scope.variable(node), [i.text for i in at]))
+        self.body[self.depth].append(f"{target} {sign} {ex.text(self._value(value, self.here))}")
 
     def _count_uses(self) -> dict[Node, int]:
         """Return how often each member is used at its own point by other members."""
@@ -219,7 +246,7 @@ class _LoopWriter:
             return self._value(node.args[1 + k], at)
 
         return tuple(
-            axis_position(m, size, node.shape, where, entry, self.scope)
+            axis_position(m, size, node.shape, where, entry=entry, scope=self.scope)
             for m, size in zip(node.spec, node.args[0].shape, strict=True)
         )
 

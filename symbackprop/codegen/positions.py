@@ -31,6 +31,7 @@ def axis_position(
     size: Dim,
     shape: Sequence[Dim],
     where: Where,
+    *,
     entry: Callable[[int, Where], ast.expr],
     scope: Scope,
 ) -> Index:

@@ -27,7 +27,7 @@ from symbackprop.ir.registry import LibraryPrimitive, Primitive
 from symbackprop.plan.access import is_access, is_copy, is_leaf, library_operands
 from symbackprop.plan.plan import IndexCheck, Plan
 
-__all__ = ["Helpers", "Scope"]
+__all__ = ["FORMULA", "Helpers", "Scope", "letters_of"]
 
 #: Longest formula in a comment; a longer operand is written as "...".
 FORMULA = 100
@@ -104,7 +104,7 @@ class Scope:
         """Return "name = mathematics" for a stored node, down to the names of other stored values."""
         at = ""
         if isinstance(node, Contraction) and node.spec.out:
-            letters = _letters(node)
+            letters = letters_of(node)
             at = f"[{', '.join(letters[label] for label in node.spec.out)}]"
         # A scatter onto a value that was made in its memory only adds the rest.
         onto = isinstance(node, Scatter) and node.args[node.pieces[0].value] in self.plan.workspace.within
@@ -207,7 +207,7 @@ class Scope:
 
     def _contraction(self, node: Contraction) -> str:
         """Return a contraction as a sum of products with written-out indices: "sum over j of W[i, j] * x[j]"."""
-        letters = _letters(node)
+        letters = letters_of(node)
         factors = []
         for arg, labels in zip(node.args, node.spec.ins, strict=True):
             operand = self._operand(arg)
@@ -222,7 +222,7 @@ class Scope:
         return f"sum over {summed} of {product}" if summed else product
 
 
-def _letters(node: Contraction) -> dict[int, str]:
+def letters_of(node: Contraction) -> dict[int, str]:
     """Return an index letter for each label: kept ones first."""
     labels = dict.fromkeys((*node.spec.out, *(label for part in node.spec.ins for label in part)))
     return {label: "ijklpqrstuvw"[k % 12] + ("" if k < 12 else str(k)) for k, label in enumerate(labels)}

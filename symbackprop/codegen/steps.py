@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Sequence
 
 from symbackprop.codegen import expression as ex
-from symbackprop.codegen.loops import emit_loop
+from symbackprop.codegen.formulas import formula
+from symbackprop.codegen.loops import emit_loop, emit_piece
 from symbackprop.codegen.positions import Index, Where, axis_position, leaf_entry
 from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import Dim, product
@@ -121,7 +123,7 @@ def _emit_write(step: Write, scope: Scope) -> list[str]:
     """Return the statements that put every piece of a scatter in place."""
     node = step.node
     out = scope.variable(node)
-    lines = [f"# {scope.formula(node)}"]
+    lines = [f"# {formula(node, scope)}"]
     whole = is_whole(node, 0)
     if not node.disjoint and not whole:
         lines.append(f"{out}[...] = {ex.text(ex.literal(0.0, node.dtype))}")
@@ -130,19 +132,26 @@ def _emit_write(step: Write, scope: Scope) -> list[str]:
         if value in scope.plan.workspace.within:
             continue
         sign = "=" if node.disjoint or (whole and k == 0) else "+="
+        if k in step.inline:
+            lines += emit_piece(node, k, step.inline[k], sign, scope)
+            continue
         variables = [scope.names.loop_variable() for _ in value.shape]
         for depth, (variable, extent) in enumerate(zip(variables, value.shape, strict=True)):
             lines.append(f"{'    ' * depth}for {variable} in range({scope.size(extent)}):")
         here = tuple(Index(variable, level + 1) for level, variable in enumerate(variables))
         indices = [node.args[j] for j in piece.indices]
         at = [
-            axis_position(m, size, value.shape, here, lambda j, at, arrays=indices: _entry(arrays[j], at, scope), scope)
+            axis_position(m, size, value.shape, here, entry=_reader(indices, scope), scope=scope)
             for m, size in zip(piece.spec, node.shape, strict=True)
         ]
         target = ex.text(ex.subscript(out, [i.text for i in at]))
         lines.append(f"{'    ' * len(variables)}{target} {sign} {ex.text(_entry(value, here, scope))}")
         scope.names.release(variables)
     return lines
+
+
+def _reader(arrays: Sequence[Node], scope: Scope) -> Callable[[int, Where], ast.expr]:
+    return lambda k, at: _entry(arrays[k], at, scope)
 
 
 def _entry(node: Node, at: Where, scope: Scope) -> ast.expr:

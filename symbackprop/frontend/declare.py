@@ -117,7 +117,8 @@ def give_sizes(
 
     Args:
         declared: the arguments as declared.
-        arguments, nodes: their records and graph inputs, parallel to `declared`.
+        arguments: their records.
+        nodes: the graph's inputs.
         sizes: the size symbols.
         ordered: whether the user gave the order of the arguments.
 

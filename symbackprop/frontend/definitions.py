@@ -173,6 +173,16 @@ def _array(ctx: Context, definition: Definition, value: Value) -> Value:
                 )
             )
         running.append(index)
+    declared = definition.leaf.shape
+    if declared is not None and [ctx.sizes.dim(size) for size in declared] != [index.count for index in running]:
+        raise ShapeError(
+            message(
+                f"the definition of {definition.name} does not cover it",
+                where=describe(definition.lhs),
+                expected=ctx.sizes.shape_text([ctx.sizes.dim(size) for size in declared]),
+                found=ctx.sizes.shape_text([index.count for index in running]),
+            )
+        )
     carried = [a for a in value.axes if isinstance(a, Batch)]
     sizes = [value.extent(a) for a in carried] + [index.count for index in running]
     node = place(value, [*carried, *running], sizes)

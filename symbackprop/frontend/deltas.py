@@ -1,4 +1,4 @@
-"""Kronecker deltas: collapsed where a sum runs over one of their indices, a comparison elsewhere; Levi-Civita symbols."""
+"""Kronecker deltas: collapsed where a sum runs over one of their indices, else a comparison; Levi-Civita symbols."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def collapse(
 
 def _within(form: Affine, ends: Sequence[Affine | None]) -> list[Affine]:
     low, high = ends
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     return [form - low, high - form]
 
 
@@ -124,7 +125,7 @@ def _substituted(expr: Any, symbol: Any, solution: Any) -> Any:
 
 
 def _checked(ctx: Context, args: Sequence[Any], symbol: Any, ends: tuple[Any, Any]) -> bool:
-    """Whether a factor reads an array along an axis that is just the symbol's range: data outside it is refused there."""
+    """Whether a factor reads an array along an axis that is just the symbol's range, which refuses data outside it."""
     if ends[0] != 0:
         return False
     for arg in args:

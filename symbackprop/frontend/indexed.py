@@ -47,7 +47,7 @@ def address(
                 )
             )
         if place.data is None:
-            span = _checked(ctx, place.affine, value.extent(axis), scope, expr, where)
+            span = _checked(ctx, place.affine, value.extent(axis), scope, expr=expr, where=where)
             if span is not None:
                 spans[axis] = span
     if all(_covers(place, value.extent(axis)) for axis, place in places.items()):
@@ -108,7 +108,7 @@ def _axis_map(affine: Affine, axes: tuple[Axis, ...], span: tuple[Dim, Dim] | No
 
 
 def _checked(
-    ctx: Context, affine: Affine, extent: Dim, scope: Scope, expr: Any, where: Any
+    ctx: Context, affine: Affine, extent: Dim, scope: Scope, *, expr: Any, where: Any
 ) -> tuple[Dim, Dim] | None:
     """Return the range of positions that matter where that is not all the indices' boxes reach, else None.
 
@@ -166,6 +166,8 @@ def bare_array(_ctx: Context, expr: Any, _scope: Scope) -> Value:
 
 def _parts_of_indexed(expr: Any) -> Parts:
     base = expr.args[0]
+    if isinstance(base, sp.NDimArray):
+        return Parts(children=(base,), positions=tuple(expr.args[1:]), matrix=True)
     if not isinstance(base, sp.IndexedBase):
         raise UnsupportedExpressionError(
             message(f"Indexed {type(base).__name__} is not supported", where=describe(expr), hint="use IndexedBase")
@@ -187,6 +189,7 @@ def _parts_of_indexed(expr: Any) -> Parts:
 @binds(sp.Indexed, parts=_parts_of_indexed)
 def entry(ctx: Context, expr: Any, scope: Scope) -> Steps:
     """Return the entries of an array at the given positions."""
-    base = ctx.leaf(expr.args[0], scope)
+    explicit = isinstance(expr.args[0], sp.NDimArray)
+    base = (yield expr.args[0]) if explicit else ctx.leaf(expr.args[0], scope)
     positions: dict[Axis, Any] = {Slot(k): position for k, position in enumerate(expr.args[1:])}
     return (yield from address(ctx, base, positions, scope, expr))

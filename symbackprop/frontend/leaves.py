@@ -8,7 +8,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.tensor.array.expressions import ArraySymbol
 
-__all__ = ["is_array", "is_leaf", "is_scalar", "is_signal", "leaf_of", "text_of"]
+__all__ = ["is_array", "is_entry", "is_leaf", "is_scalar", "is_signal", "leaf_of", "text_of"]
 
 #: The time that mechanics' dynamic symbols depend on.
 _TIME = "t"
@@ -30,6 +30,11 @@ def is_signal(expr: Any) -> bool:
 def leaf_of(item: Any) -> Any:
     """Return what stands for `item` in the tables of arguments: an IndexedBase for an ArraySymbol, else itself."""
     return sp.IndexedBase(item.name, shape=tuple(item.shape)) if isinstance(item, ArraySymbol) else item
+
+
+def is_entry(expr: Any) -> bool:
+    """Whether `expr` is an entry of an array that is an argument or is defined, not of an explicit one."""
+    return isinstance(expr, sp.Indexed) and isinstance(expr.args[0], sp.IndexedBase)
 
 
 def is_scalar(item: Any) -> bool:

@@ -83,9 +83,8 @@ def open_limits(
     inner = dict(scope)
     opened: list[Index] = []
     for symbol, (low, high) in reversed(limits):
-        lookup = lookup_in(inner, free)
-        first, last = (_bound(e, inner, free, lookup, sizes, where) for e in (low, high))
-        index = _index(symbol, first, last, inner, sizes, where)
+        first, last = (_bound(e, inner, free, sizes, where) for e in (low, high))
+        index = _index(symbol, first, last, inner.get(GUARDS, NO_GUARDS).forms, sizes=sizes, where=where)
         depth = sum(isinstance(bound, Index) for bound in inner.values()) + bool(free)
         index = replace(index, level=level(index), depth=depth)
         inner[symbol] = index
@@ -121,10 +120,8 @@ def sizes_in(scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes) 
     return lambda node: None if node in scope or node in free else sizes.atom(node)
 
 
-def _bound(
-    expr: Any, scope: Mapping[Any, Any], free: Mapping[Any, Index], lookup: Lookup, sizes: Sizes, where: Any
-) -> Affine:
-    found = linear(expr, lookup, sizes_in(scope, free, sizes))
+def _bound(expr: Any, scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes, where: Any) -> Affine:
+    found = linear(expr, lookup_in(scope, free), sizes_in(scope, free, sizes))
     if found is None or found[1]:
         raise UnsupportedExpressionError(
             message(
@@ -139,19 +136,18 @@ def _bound(
     return found[0]
 
 
-def _index(symbol: Any, first: Affine, last: Affine, scope: Mapping[Any, Any], sizes: Sizes, where: Any) -> Index:
+def _index(symbol: Any, first: Affine, last: Affine, assumed: Sequence[Affine], *, sizes: Sizes, where: Any) -> Index:
     """Return the index with these bounds; its box holds all values it takes for any values of the outer indices."""
-    guards = scope.get(GUARDS, NO_GUARDS)
     length = last - first + 1
     if not length.terms and never_negative(-length.offset - 1):
         raise _backwards(symbol, where, sizes.text(first.offset), sizes.text(last.offset))
     if not first.terms and not last.terms:
         return Index(symbol, first.offset, length.offset)
     shortest = extremes(length, (), (_any, _any))
-    if shortest is not None and not guards.forms and never_negative(-shortest[0] - 1):
+    if shortest is not None and not assumed and never_negative(-shortest[0] - 1):
         raise _backwards(symbol, where, _text(first, sizes), _text(last, sizes))
-    low = extremes(first, guards.forms, (_any, _any))
-    high = extremes(last, guards.forms, (_any, _any))
+    low = extremes(first, assumed, (_any, _any))
+    high = extremes(last, assumed, (_any, _any))
     if low is None or high is None:
         raise UnsupportedExpressionError(
             message("a bound whose range cannot be determined is not supported", where=describe(where))
@@ -192,12 +188,10 @@ def assume(scope: Mapping[Any, Any], forms: Iterable[Affine], masks: Iterable[An
     return scope if new == guards else {**scope, GUARDS: new}
 
 
-def forms_of(
-    test: Any, truth: bool, scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes
-) -> list[Affine]:
-    """Return affine functions of indices that are >= 0 where `test` is as `truth` says; what is not linear says nothing.
+def forms_of(test: Any, truth: bool, scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes) -> list[Affine]:
+    """Return affine functions of indices that are >= 0 where `test` is as `truth` says.
 
-    Iterative.
+    What is not linear says nothing. Iterative.
     """
     forms: list[Affine] = []
     lookup, size_of = lookup_in(scope, free), sizes_in(scope, free, sizes)

@@ -191,7 +191,7 @@ def _computed(ctx: Context, expr: Any, scope: Scope, where: Any) -> Generator[Re
         args = _operands(node)
         if ready:
             operands = [values.pop() for _ in args][::-1]
-            values.append(_operation(ctx, node, operands))
+            values.append(_operation(node, operands))
             continue
         affine = affine_of(node, running, size_of)
         if affine is not None:
@@ -218,7 +218,7 @@ def _operands(node: Any) -> tuple[Any, ...]:
     return tuple(node.args) if isinstance(node, (sp.Add, sp.Mul, sp.Mod, sp.Max, sp.Min, sp.Abs)) else ()
 
 
-def _operation(ctx: Context, node: Any, args: list[Value]) -> Value:
+def _operation(node: Any, args: list[Value]) -> Value:
     match node:
         case sp.floor():
             return apply("quotient", *args)

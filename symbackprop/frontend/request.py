@@ -25,6 +25,8 @@ __all__ = ["Definition", "Requested", "expression", "requested"]
 #: Containers are nested no deeper than this; a list that holds itself is.
 _MAX_NESTING = 32
 
+_SOME = "at least one expression"
+
 
 @dataclass(frozen=True, eq=False)
 class Definition:
@@ -82,7 +84,7 @@ def requested(expr: Any) -> Requested:
     layout = _Reader(made).read(expr)
     if layout is None:
         if not made.definitions:
-            raise InputError(message("there is no output", expected="at least one expression"))
+            raise InputError(message("there is no output", expected=_SOME))
         return made
     made.layout = layout
     if isinstance(layout, list | tuple) and (program or made.definitions) and len(made.outputs) == 1:
@@ -115,7 +117,7 @@ class _Reader:
             return self._mapping(item, name, depth)
         if isinstance(item, (list, tuple, sp.Tuple)):
             if not item:
-                raise InputError(message("there is no output", found=f"an empty {type(item).__name__}"))
+                raise InputError(message("there is no output", expected=_SOME, found=f"an empty {type(item).__name__}"))
             parts = [self.read(e, f"out{k}" if not depth else f"{name}_{k}", depth + 1) for k, e in enumerate(item)]
             kept = [part for part in parts if part is not None]
             return (kept if isinstance(item, list) else tuple(kept)) if kept else None
@@ -134,7 +136,7 @@ class _Reader:
     def _mapping(self, items: Mapping[Any, Any], name: str, depth: int) -> Layout | None:
         layout: dict[str, Layout] = {}
         if not items:
-            raise InputError(message("there is no output", found="an empty dict"))
+            raise InputError(message("there is no output", expected=_SOME, found="an empty dict"))
         for key, value in items.items():
             if not isinstance(key, str) and not is_leaf(key):
                 raise InputError(

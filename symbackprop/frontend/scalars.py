@@ -13,7 +13,7 @@ from symbackprop.frontend.algebra import Factors, add, reciprocal
 from symbackprop.frontend.constants import evaluates
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe, kind_name
-from symbackprop.frontend.dispatch import Parts, Scope, Scoped, Steps, binds, operands, translates
+from symbackprop.frontend.dispatch import Parts, Scope, Scoped, Steps, binds, operands
 from symbackprop.frontend.limits import guarded
 from symbackprop.frontend.positions import affine_of, compared, lookups
 from symbackprop.frontend.value import Value, apply
@@ -108,11 +108,6 @@ def _parts_of_idx(expr: Any) -> Parts:
     return Parts(sizes=tuple(limits))
 
 
-def _parts_of_idx(expr: Any) -> Parts:
-    limits = expr.args[1] if len(expr.args) > 1 else ()
-    return Parts(sizes=tuple(limits))
-
-
 @binds(sp.Idx, parts=_parts_of_idx)
 def idx(ctx: Context, expr: Any, scope: Scope) -> Value:
     """Return an index as a number."""
@@ -198,9 +193,9 @@ def comparison(ctx: Context, expr: Any, scope: Scope) -> Steps:
     """Return a truth value; whole numbers, such as indices, are compared as such."""
     name, swapped = _COMPARISONS[type(expr)]
     running, size_of = lookups(ctx, scope)
-    forms = [affine_of(side, running, size_of) for side in expr.args]
-    if forms[0] is not None and forms[1] is not None and (forms[0] - forms[1]).terms:
-        return compared(ctx, name, *(forms[::-1] if swapped else forms))
+    low, high = (affine_of(side, running, size_of) for side in (expr.args[::-1] if swapped else expr.args))
+    if low is not None and high is not None and (low - high).terms:
+        return compared(ctx, name, low, high)
     left, right = yield from operands(expr.args)
     if left.node.type.is_real or right.node.type.is_real:
         left, right = ctx.scalar(left, expr), ctx.scalar(right, expr)

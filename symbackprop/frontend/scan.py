@@ -15,6 +15,7 @@ from symbackprop.errors import ShapeError, SymbackpropError, UnsupportedExpressi
 from symbackprop.frontend.affine import GUARDS
 from symbackprop.frontend.describe import describe
 from symbackprop.frontend.dispatch import Parts, Scope, entry_of
+from symbackprop.frontend.leaves import is_entry
 from symbackprop.frontend.sizes import names_of, symbols_of
 
 __all__ = ["Scan", "Usage", "Use"]
@@ -148,7 +149,7 @@ class Scan:
             table = self.symbols
         elif isinstance(expr, sp.MatrixSymbol):
             table = self.matrices
-        elif isinstance(expr, sp.Indexed):
+        elif is_entry(expr):
             table, leaf = self.arrays, expr.args[0]
         if table is not None:
             usage = table.setdefault(leaf, Usage())
@@ -211,7 +212,7 @@ class Scan:
             seen.add(id(node))
             parts = self.parts(node)
             stack += (*parts.children, *parts.positions)
-            if isinstance(node, sp.Indexed):
+            if is_entry(node):
                 for k, position in enumerate(node.args[1:]):
                     if position == name:
                         beside.add((node.args[0], k))
@@ -234,7 +235,7 @@ class Scan:
                 continue
             seen.add(key)
             parts = self.parts(expr)
-            if isinstance(expr, sp.Indexed):
+            if is_entry(expr):
                 out.append(Use(expr, scope))
             inner = scope
             limits = [(symbol, pair) for symbol, pair in parts.bound if pair is not None]
@@ -253,7 +254,7 @@ def _leaf_of(expr: Any, parts: Parts) -> Any:
     """Return the symbol or array that `expr` stands for or reads from, None if it is an operation."""
     if parts.leaf is not None:
         return parts.leaf
-    if isinstance(expr, sp.Indexed):
+    if is_entry(expr):
         return expr.args[0]
     return expr if isinstance(expr, (sp.Symbol, sp.Idx, sp.MatrixSymbol)) else None
 

@@ -62,10 +62,11 @@ def sum_over_index(ctx: Context, expr: Any, scope: Scope) -> Steps:
     limits = limits_of(expr)
     body = expr.function
     terms = body.args if isinstance(body, sp.Add) and any(map(has_delta, body.args)) else (body,)
-    sums = []
+    sums: list[Value] = []
     for term in terms:
-        sums.append((yield from _sum_of_products(ctx, expr, term, limits, scope)))
-    return add(sums, ctx.keep) if len(sums) > 1 else sums[0]
+        total = yield from _sum_of_products(ctx, expr, term, limits, scope)
+        sums.append(total)
+    return add(sums, ctx.keep)
 
 
 def _sum_of_products(ctx: Context, expr: Any, body: Any, limits: Sequence[Limit], scope: Scope) -> Steps:
@@ -127,7 +128,7 @@ def _contract(factors: Factors, result: Value) -> None:
 
 
 def _where_nonempty(index: Index, factors: Factors, own: Value) -> list[Mask]:
-    """Return the condition that a dependent range holds a value, if a factor outside it could be inf or nan elsewhere."""
+    """Return the condition that a dependent range holds a value, if factors outside may be inf or nan elsewhere."""
     first, last = index.limits()
     length = last - first + 1
     axes = set(length.indices)
@@ -189,4 +190,3 @@ def reduced(name: str, value: Value, bound: Sequence[Index]) -> Value:
     axes = [k for k, axis in enumerate(value.axes) if axis in bound]
     kept = tuple(axis for axis in value.axes if axis not in bound)
     return Value(REDUCTIONS[name](value.node, axes), kept) if axes else value
-

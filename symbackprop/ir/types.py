@@ -144,7 +144,7 @@ class AxisMap:
         return self.axes[0] if plain else None
 
     def reach(self, shape: Sequence[Dim]) -> tuple[Dim, Dim]:
-        """Return the smallest and largest position of an affine map over all entries of `shape`, were it not clamped."""
+        """Return the smallest and largest position of an affine map over all entries of `shape`, not clamped."""
         first = last = self.offset
         for axis, stride in zip(self.axes, self.strides, strict=True):
             end = (shape[axis] - 1) * stride

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import scipy.special as sc
 
+from symbackprop.ir.external import External
+
 __all__ = [
-    "External",
     "scipy_airy_ai",
     "scipy_airy_ai_prime",
     "scipy_airy_bi",
@@ -34,36 +31,6 @@ __all__ = [
     "scipy_si",
     "scipy_yv",
 ]
-
-
-@dataclass(frozen=True)
-class External:
-    """A function of doubles in `scipy.special.cython_special`.
-
-    Attributes:
-        name: what generated code calls it.
-        symbol: its name in the C interface; "__pyx_fuse_1psi" is the variant of psi for doubles.
-        arity: number of operands.
-        outputs: how many results it writes through pointers; 0 when it returns its one result.
-        which: number of the result wanted.
-        function: the same function for arrays.
-    """
-
-    name: str
-    symbol: str
-    arity: int
-    function: Callable[..., Any]
-    outputs: int = 0
-    which: int = 0
-
-    @property
-    def __name__(self) -> str:
-        return self.name
-
-    def __call__(self, *args: Any) -> Any:
-        """Return the value on numbers or arrays, by SciPy itself."""
-        result = self.function(*args)
-        return result[self.which] if self.outputs else result
 
 
 scipy_psi = External("scipy_psi", "__pyx_fuse_1psi", 1, sc.psi)

@@ -14,6 +14,7 @@ from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import toposort
 from symbackprop.ir.node import Contraction, Elementwise, Gather, Input, Library, Node, Reduction, Scatter
 from symbackprop.plan.access import is_access, is_leaf, library_operands, loop_labels, reads, reads_at_random
+from symbackprop.plan.pieces import inline_pieces
 from symbackprop.plan.products import as_matrix_product
 from symbackprop.plan.sinking import sink
 from symbackprop.plan.steps import Call, Loop, Product, Step, Write
@@ -59,6 +60,7 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     keep = set(stored)
     _store_across_steps(steps, made_in, stored)
     sink(steps, made_in, stored, keep)
+    inline_pieces(steps, stored, roots)
     return [step for step in steps if not isinstance(step, Loop) or step.members], stored
 
 

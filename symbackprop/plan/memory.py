@@ -39,8 +39,15 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
         case Loop(members=members):
             for node in members:
                 yield from (source for source, _ in reads(node, stored))
-        case Product(node=node) | Write(node=node):
+        case Product(node=node):
             yield from node.args
+        case Write(node=node, inline=inline):
+            for k, piece in enumerate(node.pieces):
+                yield from (node.args[j] for j in piece.indices)
+                if k not in inline:
+                    yield node.args[piece.value]
+                for member in inline.get(k, ()):
+                    yield from (source for source, _ in reads(member, stored) if source not in inline[k])
         case Call(node=node):
             yield from (source for source, _ in library_operands(node))
 
@@ -89,7 +96,7 @@ def _made_in_place(steps: list[Step], stored: set[Node], results: set[Node]) -> 
         if isinstance(step, Write) and not is_leaf(step.node.args[step.node.pieces[0].value]):
             added = [step.node.args[p.value] for p in step.node.pieces]
             value = added[0]
-            alone = readers[value] == 1 and value not in results and added.count(value) == 1
+            alone = readers.get(value) == 1 and value not in results and added.count(value) == 1
             if is_whole(step.node, 0) and alone and not isinstance(value, Scatter):
                 within[value] = step.node
     return within

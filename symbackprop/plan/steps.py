@@ -31,9 +31,13 @@ class Product:
 
 @dataclass
 class Write:
-    """A scatter: pieces written or added into place."""
+    """A scatter: pieces written or added into place.
+
+    A piece in `inline` is computed entry by entry as it is added: piece number -> the values it takes, operands first.
+    """
 
     node: Scatter
+    inline: dict[int, list[Node]] = field(default_factory=dict)
 
 
 @dataclass

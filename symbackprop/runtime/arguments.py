@@ -166,8 +166,9 @@ class Signature:
             if isinstance(ranges, CountCheck):
                 count = ranges.count.evaluate(sizes)
                 if count < 0:
+                    found = f"{self._text(ranges.count)} = {count}"
                     raise InputError(
-                        message("an index takes fewer values than none", expected="0 or more", found=f"{self._text(ranges.count)} = {count}")
+                        message("an index takes fewer values than none", expected="0 or more", found=found)
                     )
                 continue
             first, last = ranges.first.evaluate(sizes), ranges.last.evaluate(sizes)

@@ -119,10 +119,20 @@ def test_an_array_symbol_is_an_argument() -> None:
     assert kernel.value_and_grad(a, 0.0)[1]["A"].tolist() == [[0, 2, 0], [0, 0, 0]]
 
 
+def test_entries_of_an_explicit_array() -> None:
+    explicit = sp.Array(p[:3])
+    kernel = compile_plain(explicit[i] ** 2)
+    assert [r.name for r in kernel.inputs] == ["i", "p0", "p1", "p2"]
+    assert kernel.value_and_grad(1, 2.0, 3.0, 4.0)[1] == {"p0": 0.0, "p1": 6.0, "p2": 0.0}
+    weights = sp.IndexedBase("w")
+    total = compile_plain(sp.Sum(explicit[i] * weights[i], (i, 0, 2)), inputs=[*p[:3], weights])
+    assert total(1.0, 2.0, 3.0, np.array([1.0, 10.0, 100.0])) == 321.0
+
+
 def test_refusals() -> None:
     with pytest.raises(ShapeError, match="another number of entries"):
         program(Reshape(A, (m, m)))
     with pytest.raises(ShapeError, match="no entries"):
         program(sp.Array([]))
-    with pytest.raises(ShapeError, match="write X.applyfunc"):
+    with pytest.raises(ShapeError, match="needs scalars"):
         program(sp.Piecewise((tensorproduct(A, v), x > 0), (1, True)))

@@ -25,12 +25,12 @@ def wave(u: Any, a: Any) -> Any:
     return a * sp.sin(u)
 
 
-@sbp.function(derivative=lambda u: 1)
+@sbp.function(derivative=lambda _: 1)
 def straight(u: Any) -> Any:
     return sp.sign(u)
 
 
-@sbp.function(derivative=lambda u, result: 2 * result)
+@sbp.function(derivative=lambda _, result: 2 * result)
 def growing(u: Any) -> Any:
     return sp.exp(u)
 
@@ -130,8 +130,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no argument": (lambda: sbp.function(lambda: 1), "fixed number"),
     "foreign symbol": (lambda: sbp.function(lambda u: u * x), "not its arguments"),
     "foreign symbol in a partial": (lambda: sbp.function(lambda u: u, derivative=lambda u: u * x), "not its arguments"),
-    "too many partials": (lambda: sbp.function(lambda u: u, derivative=lambda u: (1, 2)), "1 partials"),
-    "wrong signature": (lambda: sbp.function(lambda u: u, derivative=lambda a, b, c: 1), "wrong number"),
+    "too many partials": (lambda: sbp.function(lambda u: u, derivative=lambda _: (1, 2)), "1 partials"),
+    "wrong signature": (lambda: sbp.function(lambda u: u, derivative=lambda a, b, c: a + b + c), "wrong number"),
     "matrix": (lambda: sbp.function(lambda u: sp.Matrix([u])), "no scalar"),
 }
 
@@ -146,4 +146,4 @@ def test_wrong_declarations(case: Any) -> None:
 
 def test_a_forward_that_cannot_be_compiled() -> None:
     with pytest.raises(UnsupportedExpressionError, match="undefined function"):
-        sbp.function(lambda u: sp.Function("f")(u))
+        sbp.function(lambda u: sp.Function("f")(u) + 1)

@@ -25,6 +25,7 @@ from tests.plain import compile_plain
 m, n = sp.symbols("m n", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)
 a, b, s = sp.symbols("a b s")
+t = sp.Idx("t", n)
 W, x = sp.MatrixSymbol("W", m, n), sp.MatrixSymbol("x", n, 1)
 bias, u, z, h = (sp.MatrixSymbol(name, m, 1) for name in ("b", "u", "z", "h"))
 A, v, y = sp.IndexedBase("A"), sp.IndexedBase("v"), sp.IndexedBase("y")
@@ -141,6 +142,11 @@ REFUSED: dict[str, tuple[Any, type[SymbackpropError], str]] = {
     "no initial value": ([AddAugmentedAssignment(s, a)], UnsupportedExpressionError, "before it is defined"),
     "shape": ([sp.Eq(z, x, evaluate=False), u.T * z], ShapeError, "expected: m x 1"),
     "matrix as scalar": ([sp.Eq(s, W * x, evaluate=False), s], ShapeError, "expected: a scalar"),
+    "part of an array": (
+        [sp.Eq(sp.IndexedBase("p", shape=(m,))[t], v[t]), a],
+        ShapeError,
+        "expected: m\n  found: n",
+    ),
     "equation": (sp.Eq(a**2 + b, 3), UnsupportedExpressionError, "difference"),
     "one entry": ([sp.Eq(y[0], a)], UnsupportedExpressionError, "indices that are not free"),
     "repeated index": ([sp.Eq(y[i, i], v[i])], UnsupportedExpressionError, "indices that are not free"),

@@ -1,4 +1,4 @@
-"""Whatever is not covered is refused by name, with where it stands and what to write instead; never an internal error."""
+"""Whatever is not covered is refused by name, with where it stands and what to write instead."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_numbers_of_every_kind_are_outputs() -> None:
         ({"complex": True}, "complex"),
         ({"infinite": True, "extended_real": False}, "complex"),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_symbols_that_are_not_real(assumption: dict[str, bool], kind: str) -> None:
     s = sp.Symbol("s", **assumption)

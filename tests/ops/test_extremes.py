@@ -13,11 +13,11 @@ import pytest
 from symbackprop import ops
 from symbackprop.interpret import interpret
 from symbackprop.ir.dims import Dim
+from symbackprop.ir.external import External
 from symbackprop.ir.node import Const, Input
 from symbackprop.ir.registry import ELEMENTWISE
 from symbackprop.ir.types import TensorType
 from symbackprop.ops.arithmetic import abs_, exceeds, maximum, minimum, root_of_squares, sqrt, winner
-from symbackprop.ops.external import External
 from symbackprop.ops.transcendental import logaddexp, power, sigmoid
 from symbackprop.runtime.special import scipy_function
 from tests.ops.facts import ACCURACY, BOOLEAN, orders

@@ -15,8 +15,8 @@ import sympy as sp
 
 import symbackprop as sbp
 from symbackprop.codegen import module
+from symbackprop.ir.external import External
 from symbackprop.ir.registry import ELEMENTWISE
-from symbackprop.ops.external import External
 from symbackprop.runtime.special import scipy_function
 
 x, y = sp.symbols("x y")

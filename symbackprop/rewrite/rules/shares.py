@@ -81,8 +81,12 @@ def share(m: Match) -> Node | None:
     scores = below.args
     if len(scores) == 2:
         return sigmoid(above - scores[1 if above is scores[0] else 0])
-    top = maximum(*scores)
-    return exp(gap(above, top)) / functools.reduce(add, [exp(gap(score, top)) for score in scores])
+    memo = m.scope.memo
+    top, total = memo.get(("top", below)), memo.get(("total", below))
+    if top is None or total is None:
+        top = memo["top", below] = maximum(*scores)
+        total = memo["total", below] = functools.reduce(add, [exp(gap(score, top)) for score in scores])
+    return exp(gap(above, top)) / total
 
 
 def factor(m: Match) -> Node | None:
