@@ -89,7 +89,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "polygamma": mp.polygamma,
     "Abs": lambda a: abs(_apart(a)),
     "sign": lambda a: mp.sign(_apart(a)),
-    "Heaviside": lambda a, *_: mp.mpf(_apart(a) > 0),
+    "Heaviside": lambda a, middle=0.5: middle if _apart(a) == 0 else mp.mpf(a > 0),
     "floor": _floor,
     "ceiling": lambda a: -_floor(-a),
     "frac": lambda a: a - _floor(a),

@@ -67,6 +67,18 @@ def gaussian(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
     return compiler(loglik, wrt=["S", "mu"], names={"r": r}, name="gaussian log-likelihood", **options)
 
 
+def triangular(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    L, r = sp.IndexedBase("L", (n, n)), sp.IndexedBase("r", (n,))
+    row = sp.Sum(L[i, j] * r[j], (j, 0, i))
+    return compiler(sp.Sum(row**2 / (i + 1), (i, 0, n - 1)), name="triangular sum", **options)
+
+
+def convolution(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    signal, weights = sp.IndexedBase("signal", (n + m - 1,)), sp.IndexedBase("w", (m,))
+    smooth = sp.Sum(weights[j] * signal[i + j], (j, 0, m - 1))
+    return compiler(sp.Sum(sp.tanh(smooth), (i, 0, n - 1)), name="convolution", **options)
+
+
 KERNELS = {
     "scalar": scalar,
     "window_scorer": window_scorer,
@@ -75,4 +87,6 @@ KERNELS = {
     "embedding": embedding,
     "arm": arm,
     "gaussian": gaussian,
+    "triangular": triangular,
+    "convolution": convolution,
 }

@@ -142,8 +142,9 @@ class _Inference:
 
     def _waits(self, place: Place) -> bool:
         """Whether a use of the axis needs a size that depends on a free index of unknown range, other than its own."""
+        own = {Dim.of(count) for symbol, count in self.counts.items() if place in self.links[symbol]}
         needs = [d.substitute(self.solved) for d, _ in self.needs.get(place, ())]
-        return any(self._unsolved(d) and d not in map(Dim.of, self.counts.values()) for d in needs)
+        return any(self._unsolved(d) and d not in own for d in needs)
 
     def _largest(self, place: Place, needs: Sequence[Dim], use: Use) -> Dim:
         """Return the largest of what the uses of an undeclared axis need.

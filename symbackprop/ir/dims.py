@@ -168,7 +168,8 @@ def product(dims: Iterable[Dim]) -> Dim:
 def never_negative(dim: Dim, least: int = 1) -> bool | None:
     """Whether a polynomial is >= 0 for all sizes >= `least`.
 
-    True if it is, False if nothing says so, None if larger sizes can only cure it, as in `n - 4`. Written in the excess of each size over `least`, a polynomial without negative coefficients is never negative.
+    True if it is, False if nothing says so, None if larger sizes can only cure it, as in `n - 4`. Written in the excess
+    of each size over `least`, a polynomial without negative coefficients is never negative.
     """
     shifted = dim.substitute({s: Dim.of(s) + least for s in dim.symbols}) if least else dim
     if all(c >= 0 for _, c in shifted.terms):

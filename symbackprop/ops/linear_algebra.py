@@ -141,7 +141,7 @@ def cofactor_of(a: Any) -> Any:
     others = np.empty_like(values)
     for i in range(values.size):
         others[i] = turn * np.prod(values[:i]) * np.prod(values[i + 1 :])
-    result[...] = np.dot(left * others, right)
+    result[...] = (left * others) @ right
     return result
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from symbackprop.errors import InputError, ShapeError, UnsupportedExpressionError
+from symbackprop.errors import ShapeError, UnsupportedExpressionError
 from tests.frontend.helpers import evaluate, graph, program
 
 m, n, k, d = sp.symbols("m n k d")
@@ -144,37 +144,6 @@ def test_an_elementwise_function_over_an_indexed_sum_does_not_capture() -> None:
 @pytest.mark.parametrize(
     ("expr", "error", "text"),
     [
-        (
-            sp.Sum(x[j], (j, 0, i), (i, 0, n - 1)),
-            UnsupportedExpressionError,
-            "Sum with dependent bounds is not supported",
-        ),
-        (
-            sp.Sum(j * x[j], over_j),
-            UnsupportedExpressionError,
-            "the index j is used as a number, which is not supported",
-        ),
-        (
-            sp.Product(x[j], over_j),
-            UnsupportedExpressionError,
-            "Product is not supported\n  in: Product(x[j], (j, 0, n - 1))",
-        ),
-        (
-            sp.Sum(x[i + j], over_i, over_j),
-            UnsupportedExpressionError,
-            "a position that depends on two running indices is not supported\n  in: x[i + j]\n  found: i + j",
-        ),
-        (
-            sp.Sum(x[j * tok[j]], over_j),
-            UnsupportedExpressionError,
-            "an index that is not linear is not supported\n  in: x[j*tok[j]]\n  found: j*tok[j]",
-        ),
-        (
-            sp.Sum(x[sp.floor(j / 2)], over_j),
-            UnsupportedExpressionError,
-            "floor is not supported",
-        ),
-        (sp.KroneckerDelta(i, j) * x[i], UnsupportedExpressionError, "KroneckerDelta is not supported"),
         (x + 1, UnsupportedExpressionError, "IndexedBase without indices is not supported\n  in: x\n  hint: index it"),
         (
             x[i + 1] - x[i],
@@ -188,7 +157,7 @@ def test_an_elementwise_function_over_an_indexed_sum_does_not_capture() -> None:
             "axis 0 of x is indexed over two different ranges\n",
         ),
         (
-            sp.Sum(sp.IndexedBase("x", shape=(m,))[j], over_j),
+            sp.Sum(sp.IndexedBase("x", shape=(m,))[j] * y[j], over_j),
             ShapeError,
             "an index leaves its axis\n  in: x[j]\n  expected: positions from 0 to m - 1\n  found: j from 0 to n - 1",
         ),
@@ -206,21 +175,6 @@ def test_an_elementwise_function_over_an_indexed_sum_does_not_capture() -> None:
             sp.Sum(x[j], (j, 5, 2)),
             ShapeError,
             "a sum whose upper bound lies below its lower bound\n",
-        ),
-        (
-            i + x[i],
-            InputError,
-            "i is used as an index and as a number\n  expected: one or the other\n  hint: list i in",
-        ),
-        (
-            sp.Sum(sp.sin(sp.Symbol("a")), over_j),
-            InputError,
-            "the size n cannot be read off any argument\n  expected: an argument with n in its shape",
-        ),
-        (
-            sp.Sum(sp.IndexedBase("x", shape=(n * m,))[j], (j, 0, n * m - 1)),
-            InputError,
-            "the size m cannot be read off any argument",
         ),
     ],
 )

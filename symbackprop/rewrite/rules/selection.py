@@ -25,6 +25,8 @@ ZERO = const(0.0)
 
 STRONG = "0 times inf or nan is nan: the zero of a branch not taken is strong; the sign of zero"
 
+APART = "the sign of zero; where neither branch is taken the zero stays strong"
+
 
 def chosen(m: Match) -> Node:
     """Return the operand that a constant condition selects."""
@@ -70,6 +72,27 @@ RULES = (
         select(c, x, y),
         FINITE,
         why="-0.0 + 0.0 is +0.0",
+    ),
+    Rule(
+        "add-select-apart",
+        select(c, x, ZERO) + select(d, y, ZERO),
+        select(or_(c, d), select(c, x + select(d, y, ZERO), y), ZERO),
+        FINITE,
+        why=APART,
+    ),
+    Rule(
+        "add-select-else",
+        select(c, x, ZERO) + select(d, ZERO, y),
+        select(or_(c, not_(d)), select(c, x + select(d, ZERO, y), y), ZERO),
+        FINITE,
+        why=APART,
+    ),
+    Rule(
+        "add-select-neither",
+        select(c, ZERO, x) + select(d, ZERO, y),
+        select(and_(c, d), ZERO, select(c, y, x + select(d, ZERO, y))),
+        FINITE,
+        why=APART,
     ),
     Rule("mul-exceeds", exceeds(x, y) * z, gate(x, y, z), FINITE, why=STRONG),
     Rule("mul-winner", winner(x, y) * z, share(x, y, z), FINITE, why=STRONG),

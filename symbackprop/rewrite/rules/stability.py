@@ -252,5 +252,12 @@ RULES = (
     Rule("expm1", exp(x) - 1.0, expm1(x), REAL, why="1 cancels the leading digits of exp near 0"),
     Rule("expm1-plus", exp(x) + const(-1.0), expm1(x), REAL, why="1 cancels the leading digits of exp near 0"),
     Rule("minus-expm1", 1.0 - exp(x), -expm1(x), REAL, why="1 cancels the leading digits of exp near 0"),
+    Rule(
+        "root-of-scaled",
+        sqrt(integer_power(x, attr=(2,)) * y),
+        abs_(x) * sqrt(y),
+        REAL,
+        why="the square may over- or underflow; y is then seen to be a sum of squares",
+    ),
     Rule("norm", sqrt(x), norm, REAL, why="the value is the same; the gradient at 0 is 0 instead of nan"),
 )

@@ -11,7 +11,7 @@ value_and_grad(...) returns (value, gradients) from one fused pass. A gradient h
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
 
 fprop: 2*n*p + 3*n + 5*p + 4 operations (p + 1 library calls), 16*n*p + 16*n + 24*p bytes
-bprop: 4*n*p + 4*n + 2*p + 1 operations (0 library calls), 40*n*p + 56*n + 32*p bytes
+bprop: 4*n*p + 4*n + 2*p + 1 operations (0 library calls), 40*n*p + 40*n + 32*p bytes
 bprop / fprop <= 2 for all sizes >= 1
 """
 
@@ -184,18 +184,14 @@ def _bprop(n, p, V, c, x, r0, r1, ct_out, ct_V, ct_x, t2, t3):
         t2_i = t2[i]
         for j in range(n):
             ct_V[i, j] = t2_i * x[j]
-    # t3 = t1 * x
+    # ct_V += t1 * x, added in place
     for i in range(n):
-        t3[i] = t1 * x[i]
-    # ct_V += t3, added in place
+        ct_V[c, i] += t1 * x[i]
+    # t3 = V.T @ t2
+    np.dot(V.T, t2, t3)
+    # ct_x = t1 * V[c] + t3
     for i in range(n):
-        ct_V[c, i] += t3[i]
-    t4 = t3  # t3 is not needed any more: its memory serves again
-    # t4 = V.T @ t2
-    np.dot(V.T, t2, t4)
-    # ct_x = t1 * V[c] + t4
-    for i in range(n):
-        ct_x[i] = t1 * V[c, i] + t4[i]
+        ct_x[i] = t1 * V[c, i] + t3[i]
 
 
 @jit
@@ -214,7 +210,7 @@ def bprop(residuals, upstream=1.0, work=None):
 
 
 @jit
-def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t6):
+def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t8):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = V @ x
     np.dot(V, x, t1)
@@ -230,31 +226,28 @@ def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t6):
         t3[i] = t3_i
         t4 = accumulate(t4, t3_i)
     t5 = math.log(t4)
-    # t7 = sum over i of V[c][i] * x[i]
-    # t6 = -x
-    t7 = 0.0
+    # t6 = sum over i of V[c][i] * x[i]
+    t6 = 0.0
     for i in range(n):
-        t7 = accumulate(t7, V[c, i] * x[i])
-        t6[i] = -x[i]
-    out = t5 - gap(t7, t2)
-    t8 = t1  # t1 is not needed any more: its memory serves again
-    # t8 = t3 / t4
+        t6 = accumulate(t6, V[c, i] * x[i])
+    out = t5 - gap(t6, t2)
+    t7 = t1  # t1 is not needed any more: its memory serves again
+    # t7 = t3 / t4
     for i in range(p):
-        t8[i] = t3[i] / t4
-    # ct_V[i, j] = t8[i] * x[j]
+        t7[i] = t3[i] / t4
+    # ct_V[i, j] = t7[i] * x[j]
     for i in range(p):
-        t8_i = t8[i]
+        t7_i = t7[i]
         for j in range(n):
-            ct_V[i, j] = t8_i * x[j]
-    # ct_V += t6, added in place
+            ct_V[i, j] = t7_i * x[j]
+    # ct_V += -x, added in place
     for i in range(n):
-        ct_V[c, i] += t6[i]
-    t9 = t6  # t6 is not needed any more: its memory serves again
-    # t9 = V.T @ t8
-    np.dot(V.T, t8, t9)
-    # ct_x = t9 - V[c]
+        ct_V[c, i] += -x[i]
+    # t8 = V.T @ t7
+    np.dot(V.T, t7, t8)
+    # ct_x = t8 - V[c]
     for i in range(n):
-        ct_x[i] = t9[i] - V[c, i]
+        ct_x[i] = t8[i] - V[c, i]
     return out
 
 

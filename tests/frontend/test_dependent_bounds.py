@@ -1,0 +1,140 @@
+"""Sums whose bounds depend on other indices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symbackprop as sbp
+from symbackprop.errors import ShapeError, UnsupportedExpressionError
+from tests.frontend.helpers import program
+from tests.indices import A, B, T, a, agrees, b, evaluated, f, g, i, j, k, l, m, n, slopes_agree, twice, v, values, x, y
+from tests.plain import compile_plain
+
+CASES = {
+    "lower triangle": sp.Sum(B[i, j] * x[j] * y[i], (j, 0, i), (i, 0, n - 1)),
+    "below the diagonal": sp.Sum(B[i, j] * x[j] * y[i], (j, 0, i - 1), (i, 0, n - 1)),
+    "above the diagonal": sp.Sum(B[i, j] * y[i] * y[j], (j, i + 1, n - 1), (i, 0, n - 1)),
+    "from a free index": sp.Sum(B[f, j] * x[j], (j, f, n - 1)),
+    "up to a free index": sp.Sum(B[f, j] * x[j], (j, 0, f)),
+    "cumulative sum": sp.Sum(x[j], (j, 0, f)) * y[f],
+    "differences": sp.Sum(x[i - j] * y[j], (j, 0, i), (i, 0, n - 1)),
+    "truncated convolution": sp.Sum(x[f - j] * y[j], (j, 0, f)),
+    "three nested": sp.Sum(x[i] * y[j] * x[k], (k, 0, j), (j, 0, i), (i, 0, n - 1)),
+    "three, between two": sp.Sum(T[i, j, k] * x[k], (k, j, i), (j, 0, i), (i, 0, n - 1)),
+    "sum of two": sp.Sum(twice[i + j], (j, 0, i), (i, 0, n - 1)),
+    "growing window": sp.Sum(twice[k] ** 2 * y[i], (k, i, 2 * i), (i, 0, n - 1)),
+    "counts": sp.Sum(1, (j, 0, i), (i, 0, n - 1)) + sp.Sum(i, (j, 0, i - 1), (i, 0, n - 1)) * a + x[0],
+    "nothing varies": sp.Sum(a * y[i], (j, 0, i), (i, 0, n - 1)),
+    "in functions": sp.Sum(
+        sp.tanh(sp.Sum(B[i, j] * sp.sin(sp.Sum(A[j, k] * v[k], (k, 0, m - 1))), (j, 0, i))), (i, 0, n - 1)
+    ),
+    "pairs": sp.Sum(sp.exp(-sp.Sum((A[i, k] - A[j, k]) ** 2, (k, 0, m - 1))), (j, i + 1, n - 1), (i, 0, n - 1)),
+    "cholesky residual": sp.sqrt(1 + sp.Sum(B[f, k] * B[g, k], (k, 0, g)) ** 2),
+    "autoregression": sp.Sum((x[i] - sp.Sum(v[k] * x[i - 1 - k], (k, 0, m - 1))) ** 2, (i, m, n - 1)),
+    "recursion": sp.Sum((x[i] - sp.Sum(x[k] * x[i - 1 - k], (k, 0, i - 1))) ** 2, (i, 0, n - 1)),
+    "product of polynomials": sp.Sum(x[j] * y[l - j] * x[l], (j, 0, l), (l, 0, n - 1)),
+    "maximum so far": sp.Sum(sbp.MaxOver(y[j], (j, 0, i)) * x[i], (i, 0, n - 1)),
+    "shadowed": sp.Sum(x[i] * sp.Sum(y[i], (i, 0, n - 1)), (i, 0, n - 1)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradients(name: str) -> None:
+    agrees(CASES[name])
+
+
+@pytest.mark.parametrize("name", ["lower triangle", "above the diagonal", "three, between two", "pairs", "recursion"])
+def test_smallest_sizes(name: str) -> None:
+    agrees(CASES[name], {"n": 1})
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        sp.Sum(x[i] * x[j] / (i - j), (j, 0, i - 1), (i, 0, n - 1)),
+        sp.Sum(x[j] / i, (j, 0, i - 1), (i, 0, n - 1)),
+        sp.Sum(y[i] * sp.log(sp.Sum(x[j], (j, 0, i - 1)) / i), (i, 1, n - 1)),
+        sp.Sum(sp.log(x[i] - x[0] + i - j) * y[j], (j, 0, i - 1), (i, 0, n - 1)),
+    ],
+    ids=range(4),
+)
+def test_terms_outside_the_range_never_poison(expr) -> None:
+    slopes_agree(expr)
+
+
+def test_an_empty_inner_range_is_zero() -> None:
+    value = evaluated(sp.Sum(B[f, j], (j, f + 1, n - 1)))
+    np.testing.assert_allclose(value, np.triu(values()["B"], 1).sum(1))
+    assert value[-1] == 0
+
+
+def test_a_plain_symbol_in_a_bound() -> None:
+    """It is a free index where it indexes an axis beside the bounded index, else a size."""
+    p = program(sp.Sum(B[i, j] * x[j], (j, 0, i)))
+    assert [str(d) for d in p.outputs[0].shape] == ["n"]
+    trapezoid = sp.Sum(x[j], (j, 1, i - 1)) + x[0] / 2 + x[i] / 2
+    assert [a.name for a in program(trapezoid).arguments] == ["i", "x"]
+    undeclared = sp.IndexedBase("z")
+    p = program(sp.Sum(undeclared[j], (j, 1, n - 1)) + undeclared[0] / 2 + undeclared[n] / 2)
+    assert [[str(d) for d in a.shape] for a in p.arguments] == [["n + 1"]]
+
+
+def test_undeclared_shapes() -> None:
+    L, z = sp.IndexedBase("L"), sp.IndexedBase("z")
+
+    def shapes(expr) -> dict:
+        return {a.name: " ".join(map(str, a.shape)) for a in program(expr).arguments}
+
+    assert shapes(sp.Sum(L[i, j] * z[j], (j, 0, i), (i, 0, n - 1))) == {"L": "n n", "z": "n"}
+    assert shapes(sp.Sum(L[i, j] * z[j], (j, 0, i))) == {"L": "L_0 L_0", "z": "L_0"}
+    assert shapes(sp.Sum(z[i + j], (j, 0, i), (i, 0, n - 1))) == {"z": "2*n - 1"}
+
+
+def test_cost_and_code_do_not_grow() -> None:
+    kernel = compile_plain(sp.Sum(T[i, j, k] * x[k], (k, j, i), (j, 0, i), (i, 0, n - 1)))
+    assert kernel.cost().ratio_bound < 4
+    assert sp.degree(kernel.cost().fprop, n) == sp.degree(kernel.cost().bprop, n) == 3
+    nested = compile_plain(sp.Sum(x[i] * y[j] * x[k], (k, 0, j), (j, 0, i), (i, 0, n - 1)))
+    assert sp.degree(nested.cost().fprop, n) == 2
+
+
+@pytest.mark.parametrize(
+    ("expr", "error", "text"),
+    [
+        (
+            sp.Sum(x[j], (j, i + 2, n - 1), (i, 0, n - 1)),
+            ShapeError,
+            "a sum whose upper bound lies below its lower bound\n  in: Sum(x[j], (j, i + 2, n - 1), (i, 0, n - 1))\n"
+            "  found: j from i + 2 to n - 1\n  hint: SymPy gives such a range the opposite sign",
+        ),
+        (
+            sp.Sum(x[j], (j, 0, i * i), (i, 0, n - 1)),
+            UnsupportedExpressionError,
+            "a bound that is not linear in the indices is not supported\n",
+        ),
+        (
+            sp.Sum(x[j], (j, 0, sp.IndexedBase("len", (n,), integer=True)[i]), (i, 0, n - 1)),
+            UnsupportedExpressionError,
+            "a bound that depends on data is not supported\n",
+        ),
+        (
+            sp.Sum(x[i + j], (j, 0, i), (i, 0, n - 1)),
+            ShapeError,
+            "an index leaves its axis\n  in: x[i + j]\n  expected: positions from 0 to n - 1\n"
+            "  found: i + j from 0 to 2*n - 2",
+        ),
+        (
+            sp.Sum(sp.Trace(sp.MatrixSymbol("M", i, i)), (i, 1, 3)),
+            UnsupportedExpressionError,
+            "the index i as the size of an array is not supported",
+        ),
+        (sp.Sum(x[j], (j, 5, 2)), ShapeError, "a sum whose upper bound lies below its lower bound\n"),
+        (sp.Sum(b**j, (j, 0, sp.oo)), UnsupportedExpressionError, "Infinity is not supported in an index"),
+    ],
+)
+def test_refusals(expr, error, text) -> None:
+    with pytest.raises(error) as caught:
+        program(expr)
+    assert str(caught.value).startswith(text)
