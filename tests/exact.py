@@ -231,18 +231,18 @@ class Exact:
             return _RELATIONS[type(expr)](left, right)
         if expr in (sp.true, sp.false):
             return bool(expr)
-        parts = [self(a, env) for a in expr.args]
+        parts = (self(a, env) for a in expr.args)  # what is not needed need not have a value
         match type(expr).__name__:
             case "And":
                 return all(parts)
             case "Or":
                 return any(parts)
             case "Not":
-                return not parts[0]
+                return not next(parts)
             case "Xor":
                 return sum(parts) % 2 == 1
             case "ITE":
-                return parts[1] if parts[0] else parts[2]
+                return self(expr.args[1 if next(parts) else 2], env)
         raise NotImplementedError(type(expr).__name__)
 
     def _series(self, expr: Any, env: Mapping[Any, Any]) -> Any:

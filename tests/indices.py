@@ -1,4 +1,4 @@
-"""What tests of index notation share: arrays, sizes, values, and the comparison of a formula with itself at 50 digits."""
+"""What tests of index notation share: arrays, sizes, values, and the comparison with exact values and slopes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.plain import compile_plain
 from tests.properties import check
 
 n, m, p, K = sp.symbols("n m p K", integer=True, positive=True)
-i, j, k, l, q = sp.symbols("i j k l q", integer=True)
+i, j, k, q, s = sp.symbols("i j k q s", integer=True)
 a, b = sp.symbols("a b", real=True)
 c = sp.Symbol("c", integer=True)
 #: Free indices: axes of the output.
@@ -23,8 +23,10 @@ f, g = sp.Idx("f", n), sp.Idx("g", n)
 
 x, y, v = (sp.IndexedBase(name, (size,)) for name, size in (("x", n), ("y", n), ("v", m)))
 A, B, T = (sp.IndexedBase(name, shape) for name, shape in (("A", (n, m)), ("B", (n, n)), ("T", (n, n, n))))
-long, twice, flat = (sp.IndexedBase(s, (d,)) for s, d in (("long", n + m - 1), ("twice", 2 * n), ("flat", n * m)))
-tok, word, pad = (sp.IndexedBase(s, (d,), integer=True) for s, d in (("tok", p), ("word", n), ("pad", n)))
+long, twice, flat = (
+    sp.IndexedBase(name, (size,)) for name, size in (("long", n + m - 1), ("twice", 2 * n), ("flat", n * m))
+)
+tok, word, pad = (sp.IndexedBase(name, (size,), integer=True) for name, size in (("tok", p), ("word", n), ("pad", n)))
 
 SIZES = {"n": 5, "m": 3, "p": 4, "K": 4}
 

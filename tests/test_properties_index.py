@@ -202,6 +202,7 @@ def checked(program: tuple[sp.Expr, bool], seed: int, compiler: Any) -> None:
 
 
 x, y, v, A, B, T, twice, long = ARRAYS.values()
+total = sp.Sum(x[k], (k, 0, n - 1))
 KNOWN = {
     "index as a number": sp.Sum(i * x[i] + x[i] / (i + 1), (i, 0, n - 1)),
     "index in a power": sp.Sum(x[i] * a**i, (i, 0, n - 1)),
@@ -235,6 +236,19 @@ KNOWN = {
     "choice by data": sp.Sum(sp.Piecewise((x[i] ** 2, x[i] > y[i]), (y[i], True)), (i, 0, n - 1)),
     "choice by two indices": sp.Sum(sp.Piecewise((x[i] * y[j], i < j), (0, True)), (i, 0, n - 1), (j, 0, n - 1)),
     "even entries": sp.Sum(sp.Piecewise((x[i], sp.Eq(sp.Mod(i, 2), 0)), (-x[i], True)), (i, 0, n - 1)),
+    "choice that leaves out a shared value": sp.Sum(
+        sp.Piecewise((y[i] * sp.sqrt(total - 9), x[i] > 1), (x[i], True)), (i, 0, n - 1)
+    ),
+    "alternating": sp.Sum((-1) ** i * x[i], (i, 0, n - 1)),
+    "toeplitz": sp.Sum(x[i] * y[j] * long[sp.Abs(i - j)], (i, 0, n - 1), (j, 0, n - 1)),
+    "distance from orthogonality": sp.Sum(
+        (sp.Sum(A[i, k] * A[j, k], (k, 0, m - 1)) - sp.KroneckerDelta(i, j)) ** 2, (i, 0, n - 1), (j, 0, n - 1)
+    ),
+    "delta of data": sp.Sum(sp.KroneckerDelta(word[i], word[j]) * x[i] * y[j], (i, 0, n - 1), (j, 0, n - 1)),
+    "triangle of three": sp.Sum(x[i] * x[j] * x[k], (i, 0, j - 1), (j, 0, k - 1), (k, 0, n - 1)),
+    "window": sp.Sum(sp.exp(-sp.Sum(twice[j] ** 2, (j, i, i + n - 1))), (i, 0, n - 1)),
+    "bernstein": sp.Sum(sp.binomial(n - 1, i) * a**i * (1 - a / 2) ** (n - 1 - i) * x[i], (i, 0, n - 1)),
+    "half at equality": sp.Sum(x[i] * y[j] * sp.Heaviside(i - j, sp.Rational(1, 2)), (i, 0, n - 1), (j, 0, n - 1)),
     "size as a number": sp.Sum(x[i], (i, 0, n - 1)) / n + sp.log(n) * x[0],
     "sine of an index": sp.Sum(x[i] * sp.cos(2 * sp.pi * i / n), (i, 0, n - 1)),
     "squared distances": sp.Sum(

@@ -186,11 +186,11 @@ def point(seed: int) -> dict[str, float]:
     return {str(s.expr): float(rng.uniform(s.low, s.high)) for s in SYMBOLS}
 
 
-def random_outputs(pick: Callable[[int], int], most: int = 14) -> list[sp.Expr]:
+def random_outputs(pick: Callable[[int], int], most: int = 14, ops: Sequence[Op] = OPS) -> list[sp.Expr]:
     """The outputs of a random DAG; `pick(size)` chooses a number below `size`. Fresh values are likelier operands."""
     pool = list(SYMBOLS)
     for _ in range(1 + pick(most)):
-        op = OPS[pick(len(OPS))]
+        op = ops[pick(len(ops))]
         made = applied(op, [pool[-1 - pick(min(len(pool), 7))] for _ in op.domains])
         if made.expr.free_symbols:
             pool.append(made)
@@ -198,8 +198,8 @@ def random_outputs(pick: Callable[[int], int], most: int = 14) -> list[sp.Expr]:
 
 
 @st.composite
-def programs(draw: Any, most: int = 14) -> list[sp.Expr]:
-    return random_outputs(lambda size: draw(st.integers(0, size - 1)), most)
+def programs(draw: Any, most: int = 14, ops: Sequence[Op] = OPS) -> list[sp.Expr]:
+    return random_outputs(lambda size: draw(st.integers(0, size - 1)), most, ops)
 
 
 def checked(outputs: list[sp.Expr], seed: int, compiler: Any) -> None:
@@ -227,7 +227,38 @@ def test_random_programs(outputs: list[sp.Expr], seed: int) -> None:
         checked(outputs, seed, None)
 
 
-@deterministic(25)
+@deterministic(15)
+@given(programs(most=8, ops=GUARDED * 3 + ARITHMETIC), st.integers(0, 1000))
+def test_random_choices(outputs: list[sp.Expr], seed: int) -> None:
+    """Programs most of whose values need not exist."""
+    with fair():
+        checked(outputs, seed, compile_plain)
+
+
+def guard(value: sp.Expr, test: Any, other: Any) -> sp.Expr:
+    return sp.Piecewise((value, test), (other, True))
+
+
+X, Y = (s.expr for s in SYMBOLS[:2])
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        guard(sp.sqrt(X), X > 0, 0) + guard(sp.cos(sp.sqrt(X)), X > 0, 1),
+        guard(sp.sqrt(X), X > 0, 0) + guard(sp.sqrt(X), X > Y, Y),
+        guard(sp.log(X) * Y, sp.And(X > 0, Y > 0), X) * guard(sp.log(X), X > 1, Y),
+        guard(sp.acos(X), sp.Abs(X) < 1, 0) * Y + guard(sp.acos(X), sp.Abs(X) < sp.Rational(1, 2), X),
+    ],
+)
+def test_what_two_choices_leave_out(expr: sp.Expr) -> None:
+    """A value that exists for neither choice has no part in the gradient, whatever it is."""
+    for x in (-1.9, -0.7, 1.7):
+        values = {"x": x, "y": 2.0}
+        check([expr], lambda v: Exact(v)([expr]), values, {}, compiler=compile_plain)
+
+
+@deterministic(20)
 @given(programs(), st.integers(0, 1000))
 def test_random_kernels(outputs: list[sp.Expr], seed: int) -> None:
     with fair():

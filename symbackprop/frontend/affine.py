@@ -26,7 +26,7 @@ class Index:
         symbol: the user's symbol.
         low, count: the box: a range that no other index changes.
         level: tells an index apart from one of the same symbol and range that is already in scope.
-        first, last: bounds that depend on outer indices, inside the box; None where the box's own is meant.
+        firsts, lasts: further bounds from below and from above, inside the box, which may depend on outer indices.
         depth: how many indices are bound around it; tells nothing apart.
     """
 
@@ -34,19 +34,27 @@ class Index:
     low: Dim
     count: Dim
     level: int = 0
-    first: Affine | None = None
-    last: Affine | None = None
+    firsts: tuple[Affine, ...] = ()
+    lasts: tuple[Affine, ...] = ()
     depth: int = field(default=0, compare=False)
 
     @property
     def depends(self) -> bool:
-        """Whether a bound depends on another index."""
-        return self.first is not None or self.last is not None
+        """Whether there are values in the box that the index does not take."""
+        return bool(self.firsts or self.lasts)
 
-    def limits(self) -> tuple[Affine, Affine]:
-        """Return the smallest and largest value, as affine functions of the outer indices."""
-        first = self.first if self.first is not None else Affine(self.low)
-        return first, self.last if self.last is not None else Affine(self.low + self.count - 1)
+    def ends(self) -> tuple[tuple[Affine, ...], tuple[Affine, ...]]:
+        """Return the bounds from below, of which the largest counts, and from above, of which the smallest does."""
+        return self.firsts or (Affine(self.low),), self.lasts or (Affine(self.low + self.count - 1),)
+
+    def within(self) -> tuple[Affine, ...]:
+        """Return forms in this and outer indices that are >= 0 where the index takes a value of its box."""
+        here = Affine.of(self)
+        return (*(here - first for first in self.firsts), *(last - here for last in self.lasts))
+
+    def lengths(self) -> list[Affine]:
+        """Return how many values there are between each bound from below and each from above."""
+        return [last - first + 1 for first in self.ends()[0] for last in self.ends()[1]]
 
 
 @dataclass(frozen=True)
@@ -123,14 +131,10 @@ def limits_of_indices(indices: Iterable[Index]) -> list[Fact]:
     seen = set(pending)
     while pending:
         index = pending.pop()
-        first, last = index.limits()
         here = Affine.of(index)
-        facts += [(index, here - first), (index, last - here)]
-        if index.first is not None:
-            facts.append((index, here - index.low))
-        if index.last is not None:
-            facts.append((index, Affine(index.low + index.count - 1) - here))
-        for bound in (first, last):
+        box = (here - index.low, Affine(index.low + index.count - 1) - here)
+        facts += [(index, form) for form in (*index.within(), *box)]
+        for bound in (*index.firsts, *index.lasts):
             new = [i for i in bound.indices if i not in seen]
             seen.update(new)
             pending += new

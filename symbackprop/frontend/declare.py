@@ -87,7 +87,7 @@ def declare(
 
 def _is_integer(leaf: Any, scan: Scan) -> bool:
     usage = scan.symbols.get(leaf) or scan.matrices.get(leaf) or scan.arrays.get(leaf)
-    declared = bool(leaf.is_integer) if isinstance(leaf, (sp.Symbol, sp.IndexedBase)) else False
+    declared = bool(leaf.is_integer) if isinstance(leaf, (sp.Symbol, sp.Idx, sp.IndexedBase)) else False
     return declared or (usage is not None and usage.index)
 
 

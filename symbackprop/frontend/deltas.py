@@ -12,7 +12,7 @@ import sympy as sp
 
 from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine, extremes
 from symbackprop.frontend.context import Context
-from symbackprop.frontend.dispatch import Request, Scope, Steps, binds, operands
+from symbackprop.frontend.dispatch import Parts, Request, Scope, Steps, binds, operands
 from symbackprop.frontend.limits import Limit, assume, opened
 from symbackprop.frontend.positions import affine_of, integer_of, linear, lookups, position
 from symbackprop.frontend.sizes import names_of
@@ -138,7 +138,11 @@ def _checked(ctx: Context, args: Sequence[Any], symbol: Any, ends: tuple[Any, An
     return False
 
 
-@binds(sp.KroneckerDelta)
+def _parts_of_delta(expr: Any) -> Parts:
+    return Parts(children=expr.args[:2])
+
+
+@binds(sp.KroneckerDelta, parts=_parts_of_delta)
 def delta(ctx: Context, expr: Any, scope: Scope) -> Steps:
     """Return 1 where both indices agree, else 0."""
     running, size_of = lookups(ctx, scope)

@@ -115,7 +115,7 @@ def listed_leaves(inputs: Any, batch: Any, scan: Scan) -> tuple[list[Declared] |
     Raises:
         InputError: see `listed`.
     """
-    by_text = {text_of(leaf): leaf for leaf in (*scan.sizes, *scan.symbols, *scan.matrices, *scan.arrays)}
+    by_text = {text_of(leaf): leaf for leaf in (*scan.sizes, *scan.ranged, *scan.symbols, *scan.matrices, *scan.arrays)}
     entries = listed(inputs, by_text)
     leaves = {leaf for entry in entries or () for leaf in entry.leaves}
     for leaf in (leaf for entry in entries or () for leaf in entry.leaves):
@@ -134,7 +134,7 @@ def free_indices(scan: Scan, mentioned: set[Any], size_names: set[str]) -> list[
 
     These are free indices of arrays that are neither arguments nor sizes. They may be used as numbers too.
     """
-    out = [index for index in scan.ranged if scan.is_free(index)]
+    out = [index for index in scan.ranged if scan.is_free(index) and index not in mentioned]
     for symbol, usage in scan.symbols.items():
         if not isinstance(symbol, sp.Symbol):
             continue

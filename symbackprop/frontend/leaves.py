@@ -39,7 +39,7 @@ def is_entry(expr: Any) -> bool:
 
 def is_scalar(item: Any) -> bool:
     """Whether `item` is passed as a number."""
-    return isinstance(item, sp.Symbol) or is_signal(item)
+    return isinstance(item, (sp.Symbol, sp.Idx)) or is_signal(item)
 
 
 def is_array(item: Any) -> bool:

@@ -83,8 +83,9 @@ def open_limits(
     inner = dict(scope)
     opened: list[Index] = []
     for symbol, (low, high) in reversed(limits):
-        first, last = (_bound(e, inner, free, sizes, where) for e in (low, high))
-        index = _index(symbol, first, last, inner.get(GUARDS, NO_GUARDS).forms, sizes=sizes, where=where)
+        firsts = _bounds(low, sp.Max, inner, free, sizes, where=where)
+        lasts = _bounds(high, sp.Min, inner, free, sizes, where=where)
+        index = _index(symbol, firsts, lasts, inner.get(GUARDS, NO_GUARDS).forms, sizes=sizes, where=where)
         depth = sum(isinstance(bound, Index) for bound in inner.values()) + bool(free)
         index = replace(index, level=level(index), depth=depth)
         inner[symbol] = index
@@ -120,43 +121,73 @@ def sizes_in(scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes) 
     return lambda node: None if node in scope or node in free else sizes.atom(node)
 
 
-def _bound(expr: Any, scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes, where: Any) -> Affine:
-    found = linear(expr, lookup_in(scope, free), sizes_in(scope, free, sizes))
-    if found is None or found[1]:
-        raise UnsupportedExpressionError(
-            message(
-                "a bound that depends on data is not supported"
-                if found
-                else "a bound that is not linear in the indices is not supported",
-                where=describe(where),
-                found=describe(expr),
-                hint="sum over the whole range and choose the terms: Piecewise((term, condition), (0, True))",
+def _bounds(
+    expr: Any, joint: Any, scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes, *, where: Any
+) -> list[Affine]:
+    """Return a bound, or the operands of the `joint` (Max from below, Min from above) that it is."""
+    out: list[Affine] = []
+    parts: Sequence[Any] = expr.args if isinstance(expr, joint) else (expr,)
+    for part in parts:
+        found = linear(part, lookup_in(scope, free), sizes_in(scope, free, sizes))
+        if found is None or found[1]:
+            what = "depends on data" if found else "is not linear in the indices"
+            raise UnsupportedExpressionError(
+                message(
+                    f"a bound that {what} is not supported",
+                    where=describe(where),
+                    found=describe(part),
+                    hint="sum over the whole range and choose the terms: Piecewise((term, condition), (0, True))",
+                )
             )
-        )
-    return found[0]
+        out.append(found[0])
+    return out
 
 
-def _index(symbol: Any, first: Affine, last: Affine, assumed: Sequence[Affine], *, sizes: Sizes, where: Any) -> Index:
+def _index(
+    symbol: Any, firsts: list[Affine], lasts: list[Affine], assumed: Sequence[Affine], *, sizes: Sizes, where: Any
+) -> Index:
     """Return the index with these bounds; its box holds all values it takes for any values of the outer indices."""
-    length = last - first + 1
-    if not length.terms and never_negative(-length.offset - 1):
-        raise _backwards(symbol, where, sizes.text(first.offset), sizes.text(last.offset))
-    if not first.terms and not last.terms:
-        return Index(symbol, first.offset, length.offset)
-    shortest = extremes(length, (), (_any, _any))
-    if shortest is not None and not assumed and never_negative(-shortest[0] - 1):
-        raise _backwards(symbol, where, _text(first, sizes), _text(last, sizes))
-    low = extremes(first, assumed, (_any, _any))
-    high = extremes(last, assumed, (_any, _any))
-    if low is None or high is None:
+    if len(firsts) == len(lasts) == 1 and not assumed:
+        _check_order(symbol, firsts[0], lasts[0], sizes, where)
+    start, stop = _outermost(firsts, assumed, where), -_outermost([last * -1 for last in lasts], assumed, where)
+    below = () if len(firsts) == 1 and not firsts[0].terms else tuple(firsts)
+    above = () if len(lasts) == 1 and not lasts[0].terms else tuple(lasts)
+    if below and start.is_const and start.value > 0:
+        # Counting from 0 is as right, since positions below the bound are masked, and suits an axis as a whole.
+        start = ZERO
+    return Index(symbol, start, stop - start + 1, 0, below, above)
+
+
+def _outermost(firsts: list[Affine], assumed: Sequence[Affine], where: Any) -> Dim:
+    """Return a size that the largest of some bounds from below never falls below."""
+    best: Dim | None = None
+    for first in firsts:
+        ends = extremes(first, assumed, (_any, _any))
+        if ends is not None and (best is None or never_negative(ends[0] - best)):
+            best = ends[0]
+    if best is None:
         raise UnsupportedExpressionError(
             message("a bound whose range cannot be determined is not supported", where=describe(where))
         )
-    start = low[0]
-    if first.terms and start.is_const and start.value > 0:
-        # Counting from 0 is as right, since positions below the bound are masked, and suits an axis as a whole.
-        start = ZERO
-    return Index(symbol, start, high[1] - start + 1, 0, first if first.terms else None, last if last.terms else None)
+    return best
+
+
+def _check_order(symbol: Any, first: Affine, last: Affine, sizes: Sizes, where: Any) -> None:
+    """Refuse a range that runs backwards, for some values of the outer indices at all sizes.
+
+    Raises:
+        ShapeError: it does.
+    """
+    shortest = extremes(last - first + 1, (), (_any, _any))
+    if shortest is not None and never_negative(-shortest[0] - 1):
+        raise ShapeError(
+            message(
+                f"a {type(where).__name__.lower()} whose upper bound lies below its lower bound",
+                where=describe(where),
+                found=f"{symbol} from {_text(first, sizes)} to {_text(last, sizes)}",
+                hint="SymPy gives such a range the opposite sign; an empty range ends one below its beginning",
+            )
+        )
 
 
 def _any(_bound: Dim) -> None:
@@ -168,17 +199,6 @@ def _text(form: Affine, sizes: Sizes) -> str:
     for index, stride in form.terms:
         parts.append(str(index.symbol) if stride == ONE else f"({sizes.text(stride)})*{index.symbol}")
     return " + ".join(reversed(parts))
-
-
-def _backwards(symbol: Any, where: Any, first: str, last: str) -> ShapeError:
-    return ShapeError(
-        message(
-            f"a {type(where).__name__.lower()} whose upper bound lies below its lower bound",
-            where=describe(where),
-            found=f"{symbol} from {first} to {last}",
-            hint="SymPy gives such a range the opposite sign; an empty range ends one below its beginning",
-        )
-    )
 
 
 def assume(scope: Mapping[Any, Any], forms: Iterable[Affine], masks: Iterable[Any] = ()) -> Mapping[Any, Any]:

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.errors import UnsupportedExpressionError, message
-from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine, limits_of_indices
+from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.dispatch import Request, Scope, Scoped
@@ -172,8 +172,9 @@ def _guarded(ctx: Context, data: Value, scope: Scope) -> Value:
     """Return computed positions, 0 where the conditions around them say that they do not matter."""
     guards = scope.get(GUARDS, NO_GUARDS)
     own = set(data.axes)
-    facts = limits_of_indices(axis for axis in data.axes if isinstance(axis, Index))
-    masks = [holds(ctx, f, data.axes) for _, f in facts if len(f.terms) > 1 and own.issuperset(f.indices)]
+    running = [axis for axis in data.axes if isinstance(axis, Index)]
+    forms = [form for index in running for form in index.within() if own.issuperset(form.indices)]
+    masks = [holds(ctx, form, data.axes) for form in forms]
     masks += [m for m in guards.masks if own.issuperset(m.axes)]
     if not masks:
         return data

@@ -110,7 +110,9 @@ def _parts_of_idx(expr: Any) -> Parts:
 
 @binds(sp.Idx, parts=_parts_of_idx)
 def idx(ctx: Context, expr: Any, scope: Scope) -> Value:
-    """Return an index as a number."""
+    """Return an index as a number; one that is listed among the inputs is an argument."""
+    if expr in ctx.arguments:
+        return ctx.arguments[expr]
     running = ctx.running(expr, scope)
     if running is None:
         raise refusal(expr, f"the index {expr} has no range", f"give it one: Idx({str(expr)!r}, n)")

@@ -39,9 +39,7 @@ def parts_of_iteration(expr: Any) -> Parts:
 
 def masks_of(index: Index) -> list[Mask]:
     """Return the conditions under which a value of `index` lies within its own bounds."""
-    here = Affine.of(index)
-    forms: list[Mask] = [here - index.first] if index.first is not None else []
-    return forms + ([index.last - here] if index.last is not None else [])
+    return list(index.within())
 
 
 def _axes(mask: Mask) -> tuple[Axis, ...]:
@@ -129,13 +127,11 @@ def _contract(factors: Factors, result: Value) -> None:
 
 def _where_nonempty(index: Index, factors: Factors, own: Value) -> list[Mask]:
     """Return the condition that a dependent range holds a value, if factors outside may be inf or nan elsewhere."""
-    first, last = index.limits()
-    length = last - first + 1
-    axes = set(length.indices)
+    axes = {i for length in index.lengths() for i in length.indices}
     others = [v for v in (*factors.numerators, *factors.denominators) if v is not own and not _is_read(v.node)]
     if not index.depends or all(axes.isdisjoint(v.axes) for v in others):
         return []
-    return [length - 1]
+    return [length - 1 for length in index.lengths()]
 
 
 def _is_read(node: Node) -> bool:
@@ -147,9 +143,9 @@ def _is_read(node: Node) -> bool:
 
 def _length(ctx: Context, index: Index) -> Value:
     """Return how many values a dependent index takes."""
-    first, last = index.limits()
-    length = ctx.index_number(last - first + 1)
-    return ctx.real(apply("maximum", length, ctx.const(0, "int64")))
+    lengths = [ctx.index_number(length) for length in index.lengths()]
+    shortest = apply("minimum", *lengths) if len(lengths) > 1 else lengths[0]
+    return ctx.real(apply("maximum", shortest, ctx.const(0, "int64")))
 
 
 @binds(sp.Product, parts=parts_of_iteration)

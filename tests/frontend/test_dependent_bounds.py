@@ -9,7 +9,7 @@ import sympy as sp
 import symbackprop as sbp
 from symbackprop.errors import ShapeError, UnsupportedExpressionError
 from tests.frontend.helpers import program
-from tests.indices import A, B, T, a, agrees, b, evaluated, f, g, i, j, k, l, m, n, slopes_agree, twice, v, values, x, y
+from tests.indices import A, B, T, a, agrees, b, evaluated, f, g, i, j, k, m, n, s, slopes_agree, twice, v, values, x, y
 from tests.plain import compile_plain
 
 CASES = {
@@ -34,8 +34,10 @@ CASES = {
     "cholesky residual": sp.sqrt(1 + sp.Sum(B[f, k] * B[g, k], (k, 0, g)) ** 2),
     "autoregression": sp.Sum((x[i] - sp.Sum(v[k] * x[i - 1 - k], (k, 0, m - 1))) ** 2, (i, m, n - 1)),
     "recursion": sp.Sum((x[i] - sp.Sum(x[k] * x[i - 1 - k], (k, 0, i - 1))) ** 2, (i, 0, n - 1)),
-    "product of polynomials": sp.Sum(x[j] * y[l - j] * x[l], (j, 0, l), (l, 0, n - 1)),
+    "product of polynomials": sp.Sum(x[j] * y[s - j] * x[s], (j, 0, s), (s, 0, n - 1)),
     "maximum so far": sp.Sum(sbp.MaxOver(y[j], (j, 0, i)) * x[i], (i, 0, n - 1)),
+    "band by bounds": sp.Sum(B[i, j] * x[j], (j, sp.Max(0, i - 1), sp.Min(n - 1, i + 1)), (i, 0, n - 1)),
+    "nothing varies, band": sp.Sum(y[i], (j, sp.Max(0, i - 2), sp.Min(n - 1, i + 1)), (i, 0, n - 1)),
     "shadowed": sp.Sum(x[i] * sp.Sum(y[i], (i, 0, n - 1)), (i, 0, n - 1)),
 }
 
@@ -106,8 +108,7 @@ def test_cost_and_code_do_not_grow() -> None:
         (
             sp.Sum(x[j], (j, i + 2, n - 1), (i, 0, n - 1)),
             ShapeError,
-            "a sum whose upper bound lies below its lower bound\n  in: Sum(x[j], (j, i + 2, n - 1), (i, 0, n - 1))\n"
-            "  found: j from i + 2 to n - 1\n  hint: SymPy gives such a range the opposite sign",
+            "a sum whose upper bound lies below its lower bound\n  in: Sum(x[j], (j, i + 2, n - 1), (i, 0, n - 1))\n",
         ),
         (
             sp.Sum(x[j], (j, 0, i * i), (i, 0, n - 1)),
@@ -122,8 +123,7 @@ def test_cost_and_code_do_not_grow() -> None:
         (
             sp.Sum(x[i + j], (j, 0, i), (i, 0, n - 1)),
             ShapeError,
-            "an index leaves its axis\n  in: x[i + j]\n  expected: positions from 0 to n - 1\n"
-            "  found: i + j from 0 to 2*n - 2",
+            "an index leaves its axis\n  in: x[i + j]\n  expected: positions from 0 to n - 1\n  found: i + j",
         ),
         (
             sp.Sum(sp.Trace(sp.MatrixSymbol("M", i, i)), (i, 1, 3)),

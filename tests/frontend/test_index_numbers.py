@@ -101,7 +101,7 @@ def test_a_saved_module_with_a_size_argument(tmp_path) -> None:
     assert value == 3.5
     assert gradients["a"] == 4.0
     scope: dict = {"__name__": "saved"}
-    exec(compile(kernel.save(tmp_path / "series.py").read_text(), "series", "exec"), scope)  # noqa: S102
+    exec(compile(kernel.save(tmp_path / "series.py").read_text(), "series", "exec"), scope)
     assert scope["value"](2, 0.5, np.array([2.0])) == 3.5
     with pytest.raises(ValueError, match="K: a size must not be negative"):
         scope["value"](-1, 0.5, np.array([2.0]))

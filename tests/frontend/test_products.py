@@ -72,6 +72,20 @@ def test_ties_share_evenly() -> None:
     np.testing.assert_array_equal(gradients["x"], [0, 0.5, 0.5])
 
 
+def test_the_logarithm_of_a_product_does_not_underflow() -> None:
+    kernel = compile_plain(sp.log(sp.Product(x[i], (i, 0, n - 1))))
+    factors = np.full(400, 1e-3)
+    value, gradients = kernel.value_and_grad(factors)
+    assert value == pytest.approx(400 * np.log(1e-3))
+    np.testing.assert_allclose(gradients["x"], 1 / factors)
+    assert kernel(np.array([-2.0, -3.0])) == pytest.approx(np.log(6))
+    assert np.isnan(kernel(np.array([-2.0, 3.0])))
+    with np.errstate(divide="ignore"):
+        assert kernel(np.array([0.0, 3.0])) == -np.inf
+    likelihood = compile_plain(sp.log(sp.Product(sp.exp(-(x[i] ** 2)), (i, 0, n - 1))))
+    assert likelihood(np.full(4, 100.0)) == -40000
+
+
 def test_cost_is_linear() -> None:
     kernel = compile_plain(sp.Product(1 + x[i] ** 2, (i, 0, n - 1)))
     assert sp.degree(kernel.cost().bprop, n) == 1

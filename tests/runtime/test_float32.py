@@ -82,7 +82,7 @@ def test_every_primitive(rank: int) -> None:
             args = [truth] * len(args)
         elif op.name == "select":
             args = [truth, real[0], real[1]]
-        elif op.name == "real64":
+        elif op.name == "real64" or op.dtype == "int64":
             continue
         node = Elementwise(op, args, (3,) * op.params)
         outputs.append(node if node.type.is_real else ELEMENTWISE["real32"](node))
