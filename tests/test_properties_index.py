@@ -20,6 +20,9 @@ from tests.exact import Exact
 from tests.plain import compile_plain
 from tests.properties import check, deterministic, fair, numba
 
+#: Kernels run as plain Python warn where a choice leaves out what has no value.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
 n, m, p = sp.symbols("n m p", integer=True, positive=True)
 i, j, k, q = sp.symbols("i j k q", integer=True)
 a = sp.Symbol("a", real=True)

@@ -231,7 +231,7 @@ def letters_of(node: Contraction) -> dict[int, str]:
 def _tree(operand: str) -> ast.expr:
     """Return an operand's formula as a tree; prose is quoted as a name would be."""
     try:
-        return ex.parse(operand)
+        return ex.parse(operand.replace("^", "**"))  # `^` would bind more loosely than a sum
     except SyntaxError:
         return ex.name(f"({operand})")
 

@@ -9,8 +9,10 @@ import difflib
 from pathlib import Path
 
 import pytest
+import sympy as sp
 
 from tests.kernels import KERNELS
+from tests.plain import compile_plain
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -44,3 +46,13 @@ def test_style(name: str, sources: dict[str, str]) -> None:
         assert len(line) <= 200
     assert source.endswith(")\n")
     assert "\n\n\n\n" not in source
+
+
+def test_powers_of_sums_keep_their_parentheses() -> None:
+    """A comment's `^` binds like a power, also inside another operation."""
+    x, y = sp.MatrixSymbol("x", 3, 1), sp.MatrixSymbol("y", 3, 1)
+    squares = (x - y).applyfunc(lambda t: 1 / (1 + t**2) ** 3)
+    source = compile_plain(sp.Trace(squares * squares.T)).source
+    comments = [line for line in source.splitlines() if "^" in line]
+    assert comments
+    assert all("- y ^ 2" not in line and "+ 1 ^ 3" not in line for line in comments)

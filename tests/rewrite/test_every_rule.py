@@ -13,7 +13,7 @@ from symbackprop.ir.graph import toposort
 from symbackprop.ir.node import Broadcast, Const, Elementwise, Input, Node, Size
 from symbackprop.ir.registry import ELEMENTWISE
 from symbackprop.ir.types import AxisMap, TensorType
-from symbackprop.ops.arithmetic import integer_power, sqrt
+from symbackprop.ops.arithmetic import abs_, integer_power, sqrt
 from symbackprop.ops.contraction import einsum
 from symbackprop.ops.indexing import element, gather, scatter
 from symbackprop.ops.linear_algebra import det, inverse, logabsdet, logdet, solve
@@ -65,7 +65,12 @@ ACCEPTED = {
         log(sqrt(exp(X))),
         log(3.0 + exp(X)),
     ],
-    "log-product": [log(prod_over(Broadcast(X, (N, Dim.of(2)), (0,)), (1,)))],
+    "log-product": [
+        log(prod_over(Broadcast(X, (N, Dim.of(2)), (0,)), (1,))),
+        log(Y * prod_over(Broadcast(exp(X) / Z, (N, Dim.of(2)), (0,)), (1,)) / X),
+        log(prod_over(Broadcast(X, (N, Dim.of(2)), (0,)), (1,)) / 3.0),
+        log(abs_(Y * prod_over(Broadcast(X, (N, Dim.of(2)), (0,)), (1,)))),
+    ],
     "softmax": [
         exp(X) / (exp(X) + exp(Y)),
         1.0 / (exp(X) + exp(Y) + exp(Z)),

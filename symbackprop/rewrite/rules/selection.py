@@ -3,7 +3,7 @@
 The derivative of a selection is a selection between the cotangent and 0. Multiplying that 0 by a local gradient that is
 infinite or NaN, because its argument lies outside the domain the branch was guarding, would poison the sum. So the
 products go inside the selection. Nested selections become one with a joint condition, so that the gradient of a branch
-far down passes one selection instead of all those above it. The same holds for the losers of a maximum (`gate`, `share`).
+far down passes one selection instead of all those above it. The losers of a maximum (`gate`, `share`) are treated alike.
 """
 
 from __future__ import annotations
