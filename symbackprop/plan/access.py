@@ -53,7 +53,7 @@ def is_index_number(node: Node) -> bool:
 
     It is written out where it is needed and is never in memory. Looks at a bounded number of nodes.
     """
-    if not isinstance(node, Elementwise) or node.dtype == "int64":
+    if not isinstance(node, Elementwise) or not node.shape or node.dtype == "int64":
         return False
     indices = visited = 0
     stack: list[Node] = [node]
@@ -170,6 +170,11 @@ def operand_positions(node: Node, positions: Sequence[int | None]) -> list[tuple
 
 def reads(node: Node, stored: set[Node]) -> Iterator[tuple[Node, Positions]]:
     """Yield (source, positions) for every value the loop of `node` reads, looking through unstored access nodes."""
+    if isinstance(node, Elementwise) and not any(map(is_access, node.args)):
+        where: Positions = tuple(range(node.rank))
+        for arg in node.args:
+            yield arg, where
+        return
     stack: list[tuple[Node, Positions]] = [
         (arg, tuple(where)) for arg, where in zip(node.args, domain_of(node), strict=True)
     ]

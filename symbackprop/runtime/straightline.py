@@ -2,7 +2,8 @@
 
 numba's type inference takes milliseconds per statement, which a kernel of a thousand scalar operations feels.
 Everything in such a kernel has one type, so nothing needs inferring: each statement becomes its LLVM instructions
-directly. The text of `straight_line` is copied into generated modules; it uses numba and its llvmlite only.
+directly. LLVM's own time grows faster than a function does, so a very long kernel becomes several functions. The text
+of `straight_line` is copied into generated modules; it uses numba and its llvmlite only.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def straight_line(function: Callable[..., Any]) -> Any:
             names = inspect.signature(function).parameters
             for name, kind, value in zip(names, sig.args, values, strict=True):
                 block.bind(name, kind, value)
-            block.run(body)
+            block.run_in_parts(body, expressions)
             results = [block.value(e) for e in expressions]
             if many:
                 return context.make_tuple(builder, result, results)
@@ -76,13 +77,24 @@ def straight_line(function: Callable[..., Any]) -> Any:
 
 
 class _Block:
-    """Writes LLVM instructions for Python expressions; `local` holds variables, `arrays` pointers to entries."""
+    """Writes LLVM instructions for Python expressions.
+
+    `local` holds variables, `arrays` arrays; `memory` points to the variables of other parts, which stand at `slots`,
+    comparisons (`truths`) as numbers. More than `longest` statements become parts of `short` statements each: measured,
+    LLVM takes time like the 1.5th power of a function's length, and passing values through memory costs run time.
+    """
+
+    longest = 5000
+    short = 500
 
     def __init__(self, context: Any, builder: Any, real: Any, names: dict[str, Any]) -> None:
         self.context, self.builder, self.real, self.names = context, builder, real, names
         self.type = context.get_value_type(real)
         self.local: dict[str, Any] = {}
         self.arrays: dict[str, Any] = {}
+        self.memory: Any = None
+        self.slots: dict[str, int] = {}
+        self.truths: set[str] = set()
 
     def bind(self, name: str, kind: Any, value: Any) -> None:
         """Let an argument be known by its name."""
@@ -109,6 +121,82 @@ class _Block:
             else:
                 self.builder.store(value, self.entry(target))
 
+    def run_in_parts(self, body: list[Any], results: list[Any]) -> None:
+        """Write all assignments, as several functions if there are many; `results` are read behind.
+
+        Variables that one part sets and another reads pass through memory, which they share as their lifetimes allow.
+        """
+        if len(body) <= self.longest:
+            self.run(body)
+            return
+        parts = [body[k : k + self.short] for k in range(0, len(body), self.short)]
+        last = {name: at for at, part in enumerate([*parts, results]) for name in _names(part, ast.Load)}
+        ending: dict[int, list[str]] = {}
+        for name, at in last.items():
+            ending.setdefault(at, []).append(name)
+        made = [self.local, *(_names(part, ast.Store) for part in parts)]
+        saved = [[name for name in names if last.get(name, -1) >= at] for at, names in enumerate(made)]
+        free: list[int] = []
+        used = 0
+        for at, names in enumerate(saved):
+            free += [self.slots[name] for name in ending.get(at - 1, ()) if name in self.slots]
+            for name in names:
+                if name not in self.slots:
+                    used += not free
+                    self.slots[name] = free.pop() if free else used - 1
+        self.memory = cgutils.alloca_once(self.builder, self.type, size=used)
+        self.save(saved[0])
+        for part, names in zip(parts, saved[1:], strict=True):
+            self.write_part(part, names)
+        self.local = {}
+
+    def write_part(self, body: list[Any], saved: list[str]) -> None:
+        """Write assignments as a function of its own, by numba's calling convention, and call it."""
+        context, convention = self.context, self.context.call_conv
+        arrays = {name: (array._fe_type, array._getvalue()) for name, array in self.arrays.items()}  # noqa: SLF001
+        kinds = [types.CPointer(self.real), *(kind for kind, _ in arrays.values())]
+        function = ir.Function(
+            self.builder.module,
+            convention.get_function_type(types.none, kinds),
+            self.builder.module.get_unique_name("part"),
+        )
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        part = _Block(context, ir.IRBuilder(function.append_basic_block()), self.real, self.names)
+        arguments = context.get_arg_packer(kinds).from_arguments(part.builder, convention.get_arguments(function))
+        part.memory, part.slots, part.truths = arguments[0], self.slots, self.truths
+        for name, kind, value in zip(arrays, kinds[1:], arguments[1:], strict=True):
+            part.bind(name, kind, value)
+        part.run(body)
+        part.save(saved)
+        convention.return_value(part.builder, context.get_dummy_value())
+        values = [self.memory, *(value for _, value in arrays.values())]
+        status, _ = convention.call_function(self.builder, function, types.none, kinds, values)
+        with cgutils.if_unlikely(self.builder, status.is_error):
+            convention.return_status_propagate(self.builder, status)
+
+    def save(self, names: list[str]) -> None:
+        """Put variables into memory; a comparison as a number."""
+        for name in names:
+            value = self.local[name]
+            if value.type == ir.IntType(1):
+                self.truths.add(name)
+                value = self.builder.uitofp(value, self.type)
+            self.builder.store(value, self.slot(name))
+
+    def variable(self, name: str) -> Any:
+        """Return the value of a variable, loaded once if another part has set it."""
+        if name not in self.local:
+            value = self.builder.load(self.slot(name))
+            if name in self.truths:
+                value = self.builder.fcmp_ordered("!=", value, ir.Constant(self.type, 0.0))
+            self.local[name] = value
+        return self.local[name]
+
+    def slot(self, name: str) -> Any:
+        """Return the pointer to a variable in memory."""
+        return self.builder.gep(self.memory, [ir.Constant(ir.IntType(64), self.slots[name])])
+
     def entry(self, node: Any) -> Any:
         """Return the pointer to an array entry at constant positions of a C-contiguous array."""
         array = self.arrays[node.value.id]
@@ -129,7 +217,7 @@ class _Block:
             case ast.Constant(value=float() | int() as number):
                 return ir.Constant(self.type, float(number))
             case ast.Name():
-                return self.local[node.id]
+                return self.variable(node.id)
             case ast.Attribute():
                 return ir.Constant(self.type, getattr(math, node.attr))
             case ast.Subscript():
@@ -207,6 +295,12 @@ class _Block:
         return self.context.cast(self.builder, value, sig.return_type, self.real)
 
 
+def _names(nodes: list[Any], use: type[ast.expr_context]) -> dict[str, None]:
+    """Return the variables that some nodes read (Load) or set (Store), in order."""
+    walk = (part for node in nodes for part in ast.walk(node))
+    return {part.id: None for part in walk if isinstance(part, ast.Name) and isinstance(part.ctx, use)}
+
+
 @functools.cache
 def _parsed(function: Any) -> Any:
     """Return a function's definition as a syntax tree."""
@@ -216,7 +310,7 @@ def _parsed(function: Any) -> Any:
 @functools.cache
 def source() -> str:
     """Return the text that generated modules carry: this file's decorator with what it needs, without annotations."""
-    parts = (straight_line, _Block, _parsed)
+    parts = (straight_line, _Block, _names, _parsed)
     return "\n\n\n".join(bare(part) for part in parts)
 
 
