@@ -20,7 +20,8 @@ import sympy as sp
 
 import symbackprop.ops  # noqa: F401 - fills the registry
 from symbackprop.autodiff.bprop import build_bprop
-from symbackprop.codegen.module import ModulePlan, Support
+from symbackprop.codegen.externals import Support
+from symbackprop.codegen.module import ModulePlan
 from symbackprop.cost import Count, count, dominating, ratio_bound
 from symbackprop.errors import CostError, InputError, message
 from symbackprop.frontend.program import Program
@@ -37,7 +38,7 @@ from symbackprop.plan.residuals import split_bprop
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
 from symbackprop.rewrite.rules import RULES_LOWERED
-from symbackprop.runtime import special
+from symbackprop.runtime import lapack, special
 from symbackprop.runtime.kernel import Kernel, Record
 from symbackprop.runtime.straightline import IMPORTS
 from symbackprop.runtime.straightline import source as straight_line_source
@@ -89,7 +90,8 @@ def compile(  # noqa: A001 - the verb users expect
             nested as the results shall be; a dict's keys are strings or symbols. Or a program, see below.
         wrt: symbol(s) or input name(s) to differentiate for; default every real-valued input that occurs.
         inputs: calling order, a sequence or a dict name -> entry; default all free symbols by name. An entry may be a
-            list, tuple or Matrix of scalar symbols: one array argument.
+            list, tuple or Matrix of scalar symbols: one array argument. Symbols of one name become x, x_1, x_2 ... in
+            the order of the sequence.
         names: labels for intermediates, kept in every listing: label -> expression.
         batch: inputs that carry a leading axis: input -> size symbol of that axis.
         dtype: "float64" or "float32".
@@ -100,6 +102,9 @@ def compile(  # noqa: A001 - the verb users expect
         ShapeError: symbolic shapes that cannot agree.
         InputError: wrong names, wrt, inputs or batch.
         CostError: the backward pass would have a larger big-O than the forward pass.
+
+    Free indices: an integer symbol that only indexes arrays, is in no sum over it and not in `inputs`, makes an axis of
+    the output; several are ordered by name. `A[j, i]` is the transpose of A. In `inputs` it is a number to be passed.
 
     Programs: an item `Eq(lhs, rhs)` or `Assignment(lhs, rhs)` of a list defines a named intermediate for the items
     behind it, and any other item is an output:
@@ -126,7 +131,7 @@ def compile(  # noqa: A001 - the verb users expect
     ones = substitute(derived.roots, {u: Const(1.0, u.type) for u in upstream})
     fused = _lower(_tidy(replace(derived, inputs=forward.inputs).replace(ones), options), options)
     plans, residuals = _plans(joint, fused, forward, upstream, program)
-    actions, _ = read_sizes(forward.inputs, program.sizes)
+    actions, _ = read_sizes(forward.inputs, program.sizes, program.spans)
     certificate = _certify(joint, len(forward.outputs), plans, program)
     module = ModulePlan(
         name=options.name,
@@ -137,9 +142,10 @@ def compile(  # noqa: A001 - the verb users expect
         upstream=upstream,
         size_actions=tuple(actions),
         index_checks=tuple(index_checks(Graph(forward.inputs, joint.outputs[: len(forward.outputs)]))),
-        range_checks=tuple(range_checks(program.graph)),
+        range_checks=tuple(range_checks(program.graph, program.spans)),
         support=Support("straight_line", IMPORTS, straight_line_source()),
         special=Support("scipy_function", special.IMPORTS, special.source()),
+        lapack=Support("lapack_routine", lapack.IMPORTS, lapack.source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )
     return Kernel(module, _records(program.arguments, program), _records(program.outputs, program), certificate)

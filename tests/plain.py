@@ -26,6 +26,7 @@ from symbackprop import pipeline
 from symbackprop.codegen import module as module_text
 from symbackprop.frontend.program import Argument, Output, Program
 from symbackprop.ir.graph import Graph
+from symbackprop.ops import external
 from symbackprop.runtime import kernel as runtime
 
 
@@ -42,7 +43,9 @@ class PoisonedNumpy:
 
     @staticmethod
     def empty(shape: Any, dtype: Any = float) -> np.ndarray:
-        return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 2**62, dtype)
+        kind = np.dtype(dtype).kind
+        filling = {"f": np.nan, "b": True}[kind] if kind in "fb" else np.iinfo(dtype).max // 2 + 1
+        return np.full(shape, filling, dtype)
 
     @staticmethod
     def dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -86,6 +89,11 @@ def scipy_function(_: str, symbol: str, arity: int, outputs: int = 0, which: int
     return call
 
 
+def lapack_routine(name: str, _symbol: str, _arity: int) -> Callable[..., Any]:
+    """A routine of LAPACK by that name, called from Python."""
+    return getattr(external, name)
+
+
 class _Plain(ast.NodeTransformer):
     """Wraps float literals in `float64(...)`; Python's own floats raise where IEEE arithmetic does not.
 
@@ -93,7 +101,7 @@ class _Plain(ast.NodeTransformer):
     """
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        return None if node.name == "scipy_function" else self.generic_visit(node)
+        return None if node.name in {"scipy_function", "lapack_routine"} else self.generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
         if node.module is None or node.module.partition(".")[0] not in ("numba", "llvmlite"):
@@ -113,7 +121,7 @@ def load_plain(source: str, name: str) -> types.ModuleType:
     fake = types.ModuleType("numba")
     fake.njit = njit
     module = types.ModuleType(f"plain_{name}")
-    module.scipy_function = scipy_function
+    module.scipy_function, module.lapack_routine = scipy_function, lapack_routine
     with mock.patch.dict(sys.modules, {"numba": fake}):
         exec(compile(ast.fix_missing_locations(tree), f"<plain {name}>", "exec"), module.__dict__)
     module.np, module.math = PoisonedNumpy(), QuietMath()

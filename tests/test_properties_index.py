@@ -242,6 +242,19 @@ KNOWN = {
     "choice that leaves out a shared value": sp.Sum(
         sp.Piecewise((y[i] * sp.sqrt(total - 9), x[i] > 1), (x[i], True)), (i, 0, n - 1)
     ),
+    "choice that leaves out a function of a shared value": sp.Sum(
+        sp.Piecewise((y[i] * sp.cos(sp.sqrt(total - 9)), x[i] > 1), (x[i], True)), (i, 0, n - 1)
+    )
+    + sp.Piecewise((sp.log(total - 9), total > 9), (a, True)),
+    "choice that leaves out rows": sp.Sum(
+        sp.Piecewise((sp.tanh(sp.Sum(sp.sqrt(x[i] + j) * v[j], (j, 0, m - 1))), x[i] > 0), (y[i], True)), (i, 0, n - 1)
+    ),
+    "choice that leaves out a product": sp.Sum(
+        sp.Piecewise((sp.Product(sp.sqrt(x[i] + v[j] ** 2), (j, 0, m - 1)), x[i] > 0), (y[i], True)), (i, 0, n - 1)
+    ),
+    "choice that leaves out a vector": sp.Sum(
+        sp.Piecewise((sp.Sum(A[i, j] * sp.log(v[j] - 1), (j, 0, m - 1)), x[i] > 1), (x[i], True)), (i, 0, n - 1)
+    ),
     "alternating": sp.Sum((-1) ** i * x[i], (i, 0, n - 1)),
     "toeplitz": sp.Sum(x[i] * y[j] * long[sp.Abs(i - j)], (i, 0, n - 1), (j, 0, n - 1)),
     "distance from orthogonality": sp.Sum(

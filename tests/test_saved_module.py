@@ -224,6 +224,27 @@ def test_self_test_without_a_domain(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed == "self-test FAILED: no arguments with finite results found\n"
 
 
+def test_self_test_of_a_declared_derivative(capsys: pytest.CaptureFixture[str]) -> None:
+    """A straight-through estimator is no derivative: there the two passes are compared, elsewhere slopes as always."""
+
+    @sbp.function(derivative=lambda a: 1 + 0 * a)
+    def rounded(a: Any) -> Any:
+        return sp.floor(a + sp.Rational(1, 2))
+
+    z = sp.Symbol("z")
+    source = compile_plain(rounded(x * y) * z + sp.sin(z)).source
+    passed, printed = verdict(source, capsys)
+    assert passed, printed
+    lines = printed.splitlines()
+    assert [line.startswith(f"  gradient of {name}, ") for line, name in zip(lines, "xyz", strict=False)] == [True] * 3
+    remark = "ok (a derivative was declared: bprop against value_and_grad)"
+    assert [line.endswith(remark) for line in lines] == [True, True, False, False]
+
+    passed, printed = verdict(source.replace("math.cos(z)", "2.0 * math.cos(z)"), capsys)
+    assert not passed
+    assert printed.splitlines()[2].endswith("WRONG")
+
+
 # -- saving ----------------------------------------------------------------------------------------------------------
 
 

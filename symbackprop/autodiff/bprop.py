@@ -3,7 +3,8 @@
 Nodes are visited once in reverse topological order. Each has by then received one contribution from every consumer;
 they are added up ("gradients sum at outward branches"), and the sum, the node's cotangent, is passed on: upstream
 times local gradient. The local gradients are the primitives' own declarations; this module names none of them. The
-result uses the same vocabulary as its source, so it can be differentiated again.
+result uses the same vocabulary as its source, so it can be differentiated again. Along with each cotangent goes the
+condition under which it is more than the zero of branches not taken (`ops.liveness`).
 """
 
 from __future__ import annotations
@@ -32,8 +33,12 @@ from symbackprop.ir.types import AxisMap
 from symbackprop.ops.contraction import contraction_adjoint
 from symbackprop.ops.indexing import Piece, gather_adjoint, pieces_of, scatter, scatter_adjoint
 from symbackprop.ops.layout import broadcast_adjoint, fill, spread
+from symbackprop.ops.liveness import Alive, Liveness
 
 __all__ = ["build_bprop"]
+
+#: A term of a cotangent, and where it is alive; None for everywhere.
+Contribution = tuple[Node, Alive | None]
 
 
 def build_bprop(graph: Graph, wrt: Sequence[Node], upstream: Sequence[Node]) -> list[Node]:
@@ -48,16 +53,19 @@ def build_bprop(graph: Graph, wrt: Sequence[Node], upstream: Sequence[Node]) -> 
     """
     order = toposort(graph.outputs)
     active = _depends_on(order, wrt)
-    received: dict[Node, list[Node]] = {}
+    liveness = Liveness(order)
+    received: dict[Node, list[Contribution]] = {}
     for out, ct in zip(graph.outputs, upstream, strict=True):
         if out in active:
-            received.setdefault(out, []).append(ct)
+            received.setdefault(out, []).append((ct, None))
     cotangents: dict[Node, Node] = {}
     for node in reversed(order):
         if node not in received:
             continue
-        ct = cotangents[node] = _accumulate(received.pop(node))
-        for k, contribution in _downstream(node, ct, active):
+        contributions = received.pop(node)
+        ct = cotangents[node] = _accumulate([c for c, _ in contributions])
+        alive = liveness.either([a for _, a in contributions])
+        for k, contribution in _downstream(node, ct, active, liveness, alive):
             received.setdefault(node.args[k], []).append(contribution)
     return [cotangents[x] if x in cotangents else fill(0.0, x.shape, x.dtype) for x in wrt]
 
@@ -71,44 +79,50 @@ def _depends_on(order: Iterable[Node], wrt: Sequence[Node]) -> set[Node]:
     return active
 
 
-def _downstream(node: Node, ct: Node, active: set[Node]) -> list[tuple[int, Node]]:
+def _downstream(
+    node: Node, ct: Node, active: set[Node], liveness: Liveness, alive: Alive | None
+) -> list[tuple[int, Contribution]]:
     """Return (operand, contribution) for the active operands of `node`: upstream times local gradient."""
     match node:
         case Elementwise():
             partials = node.op.partials(node)
             pairs = [(k, p) for k, p in enumerate(partials) if p is not None and node.args[k] in active]
-            return [(k, _times(ct, p)) for k, p in pairs]
+            return [(k, _times(ct, p, liveness, liveness.below(node, k, p, alive))) for k, p in pairs]
         case Contraction():
-            return [(k, contraction_adjoint(ct, k, node)) for k, a in enumerate(node.args) if a in active]
+            active_args = [k for k, a in enumerate(node.args) if a in active]
+            guarded = [liveness.guarded(node, k, alive) for k in active_args]
+            parts = [contraction_adjoint(ct, k, g) for k, g in zip(active_args, guarded, strict=True)]
+            return [(k, (p, liveness.contracted(alive, node, k))) for k, p in zip(active_args, parts, strict=True)]
         case Broadcast():
-            return [(0, broadcast_adjoint(ct, node))]
+            return [(0, (broadcast_adjoint(ct, node), liveness.summed(alive, node)))]
         case Gather():
-            return [(0, gather_adjoint(ct, node))]
+            return [(0, (gather_adjoint(ct, node), None))]
         case Scatter():
-            return [(k, piece) for k, piece in scatter_adjoint(ct, node) if node.args[k] in active]
+            return [(k, (piece, None)) for k, piece in scatter_adjoint(ct, node) if node.args[k] in active]
         case Reduction():
             arg = node.args[0]
 
             def along(small: Node) -> Node:
                 return spread(small, arg.shape, node.kept)
 
-            return [(0, along(ct) * node.op.rule(node, arg, along))]
+            partial = node.op.rule(node, arg, along)
+            return [(0, liveness.product(along(ct), partial, liveness.repeated(alive, along)))]
         case Library():
-            parts = node.op.vjp(node, ct, *node.args)
-            return [(k, part) for k, part in enumerate(parts) if part is not None and node.args[k] in active]
+            vjps = node.op.vjp(node, ct, *node.args)
+            return [(k, (part, None)) for k, part in enumerate(vjps) if part is not None and node.args[k] in active]
         case Input() | Const() | Size() | Iota():
             return []
         case _:
             raise TypeError(f"unknown kind {node.kind}")
 
 
-def _times(ct: Node, partial: Node) -> Node:
-    """Return `ct * partial`; the two constants that need no multiplication are spared it."""
+def _times(ct: Node, partial: Node, liveness: Liveness, alive: Alive | None) -> Contribution:
+    """Return `ct * partial` and its condition; the two constants that need no multiplication are spared it."""
     if isinstance(partial, Const) and partial.value == 1.0:
-        return ct
+        return ct, alive
     if isinstance(partial, Const) and partial.value == -1.0:
-        return -ct
-    return ct * partial
+        return -ct, alive
+    return liveness.product(ct, partial, alive)
 
 
 def _accumulate(contributions: list[Node]) -> Node:

@@ -1,13 +1,59 @@
-"""Index checks as text."""
+"""What arguments must satisfy, as statements: sizes read off and compared, ranges, entries of indices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from symbackprop.ir.dims import Dim
-from symbackprop.plan.plan import IndexCheck
+from symbackprop.ir.dims import Dim, never_negative
+from symbackprop.ir.node import Input
+from symbackprop.ir.sizes import Action, Bind, Given
+from symbackprop.plan.plan import CountCheck, IndexCheck, RangeCheck
 
-__all__ = ["index_check"]
+__all__ = ["index_check", "range_check", "size_action"]
+
+
+def size_action(
+    action: Action, argument: str, variable: str, names: Mapping[str, str], size: Callable[[Dim], str]
+) -> list[str]:
+    """Return the statements that read a size off an argument or check one.
+
+    Args:
+        action: what to read or check.
+        argument: what messages call the argument.
+        variable: the argument.
+        names: the variables of size symbols.
+        size: size polynomials as source text.
+    """
+    if isinstance(action, Given):
+        message = f"{argument}: a size must not be negative"
+        return [f"if {names[action.symbol]} < 0:", f'    raise ValueError("{message}")']
+    extent = f"{variable}.shape[{action.axis}]"
+    if isinstance(action, Bind):
+        rest = f"{extent} + ({size(-action.rest)})" if action.rest.terms else extent
+        return [f"{names[action.symbol]} = {rest if action.factor == 1 else f'({rest}) // {action.factor}'}"]
+    wanted = size(action.dim)
+    test = f"{extent} != {wanted}"
+    if action.least is not None:
+        test = f"not {size(action.least)} <= {extent} <= {wanted}"
+        wanted = f"{size(action.least)} to {wanted}"
+    return [f"if {test}:", f'    raise ValueError("{argument}: axis {action.axis} must have size {wanted}")']
+
+
+def range_check(check: RangeCheck | CountCheck, size: Callable[[Dim], str]) -> list[str]:
+    """Return the statements that refuse an index that leaves its axis, or takes fewer values than none."""
+    if isinstance(check, CountCheck):
+        count = size(check.count)
+        return [f"if {count} < 0:", f'    raise ValueError("an index takes {count} values, fewer than none")']
+    first, last, extent = map(size, (check.first, check.last, check.size))
+    name = check.source.name if isinstance(check.source, Input) else "an indexed value"
+    message = f"{name}: an index runs from {first} to {last} on an axis of size {extent}"
+    wrong = [] if never_negative(check.first, 0) else [f"{first} < 0"]
+    wrong += [] if never_negative(check.size - 1 - check.last, 0) else [f"{last} >= {extent}"]
+    condition = " or ".join(wrong)
+    if check.counts:
+        condition = f"({condition})" if len(wrong) > 1 else condition
+        condition = f"{' and '.join(f'{size(count)} > 0' for count in check.counts)} and {condition}"
+    return [f"if {condition}:", f'    raise IndexError("{message}")']
 
 
 def index_check(

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from symbackprop.ir.external import External
 from symbackprop.ir.registry import ELEMENTWISE, LIBRARY, Form
 
-__all__ = ["bindings", "externals", "helper_names"]
+__all__ = ["Support", "foreign", "helper_names"]
 
 
-def externals(functions: Iterable[Any]) -> list[External]:
-    """Return the functions that come from SciPy's C library."""
-    return [f for f in functions if isinstance(f, External)]
+@dataclass(frozen=True)
+class Support:
+    """Text that a module carries on demand: a decorator's name, the imports it needs, its source."""
+
+    decorator: str
+    imports: tuple[str, ...]
+    source: str
 
 
-def bindings(binder: str, functions: Iterable[External]) -> str:
+def foreign(functions: Iterable[Any], special: Support | None, lapack: Support | None) -> list[tuple[Support, str]]:
+    """Return (what binds them, the assignments) for each of SciPy's C libraries that some functions come from."""
+    external = [f for f in functions if isinstance(f, External)]
+    out = []
+    for support, is_routine in ((special, False), (lapack, True)):
+        chosen = [f for f in external if f.is_routine == is_routine]
+        if support and chosen:
+            out.append((support, _bindings(support.decorator, chosen)))
+    return out
+
+
+def _bindings(binder: str, functions: Iterable[External]) -> str:
     """Return the assignments that bind each function's name; `binder` is the function that does it."""
     lines = []
     for f in functions:

@@ -9,19 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen import selftest
-from symbackprop.codegen.checks import index_check
+from symbackprop.codegen.checks import index_check, range_check, size_action
 from symbackprop.codegen.expression import helper_source, tuple_text
-from symbackprop.codegen.externals import bindings, externals, helper_names
+from symbackprop.codegen.externals import Support, foreign, helper_names
 from symbackprop.codegen.kernel import KernelText, emit_kernel
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
 from symbackprop.frontend.program import Argument, Program
-from symbackprop.ir.dims import Dim, never_negative
+from symbackprop.ir.dims import Dim
+from symbackprop.ir.external import External
 from symbackprop.ir.node import Input, Node
 from symbackprop.ir.sizes import Action, Bind, Given
 from symbackprop.plan.plan import CountCheck, IndexCheck, Plan, RangeCheck
 
-__all__ = ["FUNCTIONS", "ModulePlan", "Support", "emit_module"]
+__all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
 
 #: Statements from which a straight-line kernel goes to LLVM directly.
 LONG = 100
@@ -45,7 +46,8 @@ class ModulePlan:
         size_actions, index_checks, range_checks: what is read off and demanded of the arguments.
         summary: lines on cost for the module's docstring.
         support: the decorator that long straight-line kernels carry.
-        special: the function that binds functions of SciPy's C library.
+        special: the function that binds special functions of SciPy's C library.
+        lapack: the function that binds routines of LAPACK.
     """
 
     name: str
@@ -60,15 +62,7 @@ class ModulePlan:
     summary: tuple[str, ...] = ()
     support: Support | None = None
     special: Support | None = None
-
-
-@dataclass(frozen=True)
-class Support:
-    """Text that a module carries on demand: a decorator's name, the imports it needs, its source."""
-
-    decorator: str
-    imports: tuple[str, ...]
-    source: str
+    lapack: Support | None = None
 
 
 def emit_module(plan: ModulePlan) -> str:
@@ -132,7 +126,11 @@ class _ModuleWriter:
         if self.plan.summary:
             lines += ["", *map(_one_line, self.plan.summary)]
         needed = [*(self.plan.support.imports if self.plan.support and self.long else ())]
-        needed += self.plan.special.imports if self.plan.special and externals(self.helpers.functions) else ()
+        needed += [
+            line
+            for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+            for line in support.imports
+        ]
         plain = sorted({line for line in needed if line.startswith("import ")})
         outside = [line for line in dict.fromkeys(needed) if line not in plain]
         lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np", "from numba import njit"]
@@ -144,9 +142,9 @@ class _ModuleWriter:
         return "\n".join(lines)
 
     def _helper_functions(self) -> list[str]:
-        special, foreign = self.plan.special, externals(self.helpers.functions)
-        parts = [special.source, bindings(special.decorator, foreign)] if special and foreign else []
-        own = [f for f in self.helpers.functions if f not in foreign]
+        taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+        parts = [part for support, bound in taken for part in (support.source, bound)]
+        own = [f for f in self.helpers.functions if not isinstance(f, External)]
         parts += [f"@jit\n{helper_source(f, self.plan.real)}" for f in own]
         if self.helpers.accumulate:
             parts.append(
@@ -160,51 +158,23 @@ class _ModuleWriter:
 
     def _sizes_function(self) -> str:
         plan = self.plan
-        lines = ["@jit", f"def _sizes({', '.join(self._parameters())}):"]
         names = ", ".join(self.sizes[s] for s in self.bound)
         noun = "sizes" if len(self.bound) > 1 else "size"
         doc = f"Return the {noun} {names}, read off the arguments and checked" if names else "Check the arguments"
-        lines.append(f'    """{doc}."""')
+        lines = [f'"""{doc}."""']
         for action in plan.size_actions:
-            argument = self.arguments[action.argument]
-            if isinstance(action, Given):
-                lines.append(f"    if {self.sizes[action.symbol]} < 0:")
-                lines.append(f'        raise ValueError("{argument.identifier}: a size must not be negative")')
-                continue
-            extent = f"{self.variables[argument.identifier]}.shape[{action.axis}]"
-            if isinstance(action, Bind):
-                rest = f"{extent} + ({self._size(-action.rest)})" if action.rest.terms else extent
-                divided = rest if action.factor == 1 else f"({rest}) // {action.factor}"
-                lines.append(f"    {self.sizes[action.symbol]} = {divided}")
-            else:
-                lines.append(f"    if {extent} != {self._size(action.dim)}:")
-                message = f"{argument.identifier}: axis {action.axis} must have size {self._size(action.dim)}"
-                lines.append(f'        raise ValueError("{message}")')
+            argument = self.arguments[action.argument].identifier
+            lines += size_action(action, argument, self.variables[argument], self.sizes, self._size)
         for ranges in plan.range_checks:
-            lines += self._range_check(ranges) if isinstance(ranges, RangeCheck) else self._count_check(ranges)
+            lines += range_check(ranges, self._size)
         for check in plan.index_checks:
             if isinstance(check.index, Input):
                 variable = self.variables[check.index.name]
-                lines += ["    " + line for line in index_check(check, variable, variable, self._size)]
+                lines += index_check(check, variable, variable, self._size)
         if self.bound:
-            lines.append(f"    return {tuple_text(self.sizes[s] for s in self.bound)}")
-        return "\n".join(lines)
-
-    def _count_check(self, check: CountCheck) -> list[str]:
-        count = self._size(check.count)
-        return [f"    if {count} < 0:", f'        raise ValueError("an index takes {count} values, fewer than none")']
-
-    def _range_check(self, check: RangeCheck) -> list[str]:
-        first, last, size = map(self._size, (check.first, check.last, check.size))
-        name = check.source.name if isinstance(check.source, Input) else "an indexed value"
-        message = f"{name}: an index runs from {first} to {last} on an axis of size {size}"
-        wrong = [] if never_negative(check.first, 0) else [f"{first} < 0"]
-        wrong += [] if never_negative(check.size - 1 - check.last, 0) else [f"{last} >= {size}"]
-        condition = " or ".join(wrong)
-        if check.counts:
-            condition = f"({condition})" if len(wrong) > 1 else condition
-            condition = f"{' and '.join(f'{self._size(count)} > 0' for count in check.counts)} and {condition}"
-        return [f"    if {condition}:", f'        raise IndexError("{message}")']
+            lines.append(f"return {tuple_text(self.sizes[s] for s in self.bound)}")
+        head = ["@jit", f"def _sizes({', '.join(self._parameters())}):"]
+        return "\n".join([*head, *(f"    {line}" for line in lines)])
 
     # -- public functions and kernels ---------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from symbackprop.codegen.expression import tuple_text
 from symbackprop.codegen.names import Names
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Input, Library
+from symbackprop.ir.graph import toposort
+from symbackprop.ir.node import Elementwise, Input, Library
 from symbackprop.plan.plan import RangeCheck
 
 if TYPE_CHECKING:
@@ -88,6 +89,17 @@ if __name__ == "__main__":
 '''
 
 
+#: What the check does differently for the arguments in DECLARED.
+_COMPARISON = "            numeric = differences(arguments, INPUTS.index(name))\n"
+_DECLARED_COMPARISON = (
+    "            numeric = other if name in DECLARED else differences(arguments, INPUTS.index(name))\n"
+)
+_VERDICT = '        verdict = "ok" if worst[name] < TOLERANCE else "WRONG"\n'
+_DECLARED_REMARK = (
+    "        if name in DECLARED:\n"
+    '            verdict += " (a derivative was declared: bprop against value_and_grad)"\n'
+)
+
 #: Intervals that real arguments are drawn from, in turn, until the results are finite.
 RANGES = ((0.2, 0.9), (1.1, 1.9), (-0.9, 0.9), (2.0, 9.0))
 
@@ -98,8 +110,21 @@ def emit(plan: ModulePlan, wrt: Sequence[Argument]) -> str:
     if not wrt:
         return example
     step, tolerance = ("1e-6", "1e-6") if plan.real == "float64" else ("1e-2", "2e-2")
+    check = _CHECK
+    inside = _declared(plan)
+    names = tuple(a.identifier for a in wrt if a.identifier in inside)
+    if names:
+        check = check.replace(_COMPARISON, _DECLARED_COMPARISON).replace(_VERDICT, _VERDICT + _DECLARED_REMARK)
+        remark = "#: Their gradients follow a declared derivative, which need not be the slope."
+        example = f"{remark}\nDECLARED = {names!r}\n\n\n{example}"
     constants = f"REAL = {plan.real}\nSTEP = {step}\nTOLERANCE = {tolerance}\nROUNDS = 3\nRANGES = {RANGES}"
-    return f"{constants}\n\n\n{example}\n\n{_CHECK}"
+    return f"{constants}\n\n\n{example}\n\n{check}"
+
+
+def _declared(plan: ModulePlan) -> set[str]:
+    """Return the names of the inputs that a function with a declared derivative depends on."""
+    marked = [n for n in plan.program.graph.nodes() if isinstance(n, Elementwise) and n.op.expand is not None]
+    return {n.name for n in toposort(marked) if isinstance(n, Input)}
 
 
 def _example(plan: ModulePlan) -> str:
@@ -140,6 +165,7 @@ def _sizes(plan: ModulePlan) -> dict[str, int]:
     slacks: list[Dim] = []
     for c in plan.range_checks:
         slacks += (c.first, c.size - 1 - c.last) if isinstance(c, RangeCheck) else (c.count,)
+    slacks += [end for s, ends in plan.program.spans.items() for end in (Dim.of(s) - ends[0], ends[1] - Dim.of(s))]
     for _ in range(10 * len(slacks)):
         short = next((s for s in slacks if s.evaluate(sizes) < 0), None)
         if short is None:

@@ -104,17 +104,16 @@ def _emit_call(step: Call, scope: Scope) -> list[str]:
     for (array, turned), core in zip(library_operands(node), node.op.core_shapes(node.args), strict=True):
         operands.append(matrix(array, core) + (".T" if turned else ""))
     core = node.shape[batch:]
-    value = scope.write_call(node.op, operands)
     if core:
-        target = matrix(node, core)
-        target = f"{target[:-1]}, ...]" if batch and len(core) <= 2 else f"{target}[...]"
+        statement = scope.write_call(node.op, [*operands, matrix(node, core)])
     else:
-        target = scope.variable(node) + prefix
+        value = scope.write_call(node.op, operands)
         value = f"{node.dtype}({value})" if node.dtype == "float32" else value
+        statement = f"{scope.variable(node)}{prefix} = {value}"
     lines = [f"# {scope.formula(node)}"]
     for depth, (variable, extent) in enumerate(zip(variables, node.shape, strict=False)):
         lines.append(f"{'    ' * depth}for {variable} in range({scope.size(extent)}):")
-    lines.append(f"{'    ' * batch}{target} = {value}")
+    lines.append(f"{'    ' * batch}{statement}")
     scope.names.release(variables)
     return lines
 

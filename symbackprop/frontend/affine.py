@@ -48,9 +48,11 @@ class Index:
         return self.firsts or (Affine(self.low),), self.lasts or (Affine(self.low + self.count - 1),)
 
     def within(self) -> tuple[Affine, ...]:
-        """Return forms in this and outer indices that are >= 0 where the index takes a value of its box."""
-        here = Affine.of(self)
-        return (*(here - first for first in self.firsts), *(last - here for last in self.lasts))
+        """Return forms in this and outer indices that are >= 0 just where the index takes a value of its box."""
+        here, end = Affine.of(self), self.low + self.count - 1
+        firsts = (first for first in self.firsts if first.terms or not never_negative(self.low - first.offset))
+        lasts = (last for last in self.lasts if last.terms or not never_negative(last.offset - end))
+        return (*(here - first for first in firsts), *(last - here for last in lasts))
 
     def lengths(self) -> list[Affine]:
         """Return how many values there are between each bound from below and each from above."""

@@ -88,7 +88,7 @@ def _fold(values: Sequence[Value]) -> Value:
     factors = [v for v in values if not isinstance(v.node, Const)]
     consts = [v for v in values if isinstance(v.node, Const)]
     parts: list[Value] = []
-    for group in _groups(factors):
+    for group in map(_signs_with_magnitudes, _groups(factors)):
         acc = group[0]
         for value in group[1:]:
             acc = apply("mul", acc, value)
@@ -102,6 +102,36 @@ def _fold(values: Sequence[Value]) -> Value:
     for part in parts[1:]:
         result = apply("mul", result, part)
     return result
+
+
+def _signs_with_magnitudes(group: list[Value]) -> list[Value]:
+    """Return the factors with sign(x), or a power of it, multiplied onto a factor made of |x|.
+
+    Rules know the two together, as the real root of x or as x itself; apart, their slopes at 0 do not exist.
+    """
+    signs: dict[Node, int] = {}
+    for k, value in enumerate(group):
+        inner = _below(value.node, "sign")
+        if inner is not None:
+            signs[inner] = k
+    if not signs:
+        return group
+    joined = list(group)
+    moved = set()
+    for k, value in enumerate(group):
+        inner = _below(value.node, "abs")
+        if inner in signs:
+            at = signs.pop(inner)
+            joined[k] = apply("mul", value, group[at])
+            moved.add(at)
+    return [value for k, value in enumerate(joined) if k not in moved]
+
+
+def _below(node: Node, name: str) -> Node | None:
+    """Return the x of `name`(x) or of a power or root of it, else None."""
+    if isinstance(node, Elementwise) and node.op.name in {"power", "integer_power", "sqrt"}:
+        node = node.args[0]
+    return node.args[0] if isinstance(node, Elementwise) and node.op.name == name else None
 
 
 def _negated(value: Value, keep: Collection[Node]) -> Value | None:

@@ -11,10 +11,11 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine, extremes
+from symbackprop.frontend.bounds import bounds_of
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.dispatch import Parts, Request, Scope, Steps, binds, operands
 from symbackprop.frontend.limits import Limit, assume, opened
-from symbackprop.frontend.positions import affine_of, integer_of, linear, lookups, position
+from symbackprop.frontend.positions import Lookup, affine_of, integer_of, linear, lookups, position
 from symbackprop.frontend.sizes import names_of
 from symbackprop.frontend.value import Index, Value, apply
 from symbackprop.ir.dims import Dim, never_negative
@@ -42,16 +43,17 @@ def collapse(
     masks: list[Affine | Value] = []
     left, remaining = list(args), list(limits)
     fixed: list[tuple[Any, Any, tuple[Any, Any]]] = []
-    for arg in args:
-        if not isinstance(arg, sp.KroneckerDelta):
-            continue
-        found = _solved(ctx, arg, remaining, scope)
+    k = 0
+    while k < len(left):
+        # Read anew each time, for a delta may hold an index that the one before it has fixed.
+        found = _solved(ctx, left[k], remaining, scope) if isinstance(left[k], sp.KroneckerDelta) else None
         if found is None:
+            k += 1
             continue
         symbol, solution = found
         fixed.append((symbol, solution, next(pair for s, pair in remaining if s == symbol)))
         remaining = [limit for limit in remaining if limit[0] != symbol]
-        left.remove(arg)
+        del left[k]
         left = [_substituted(f, symbol, solution) if isinstance(f, sp.KroneckerDelta) else f for f in left]
         fixed = [(s, _substituted(e, symbol, solution), pair) for s, e, pair in fixed]
     for symbol, solution, (low, high) in fixed:
@@ -60,27 +62,22 @@ def collapse(
         known = scope.get(GUARDS, NO_GUARDS).forms
         if place.data is None:
             running, size_of = lookups(ctx, around)
-            ends = [affine_of(e, running, size_of) for e in (low, high)]
-            forms = [form for form in _within(place.affine, ends) if not _proven(form, known)]
+            firsts = bounds_of(low, sp.Max, running, size_of, where=expr)
+            lasts = bounds_of(high, sp.Min, running, size_of, where=expr)
+            within = [place.affine - first for first in firsts] + [last - place.affine for last in lasts]
+            forms = [form for form in within if not _proven(form, known)]
             masks += forms
             scope = assume({**scope, symbol: place.affine}, forms)
             continue
         value = integer_of(ctx, place)
         scope = {**scope, symbol: value}
-        if not _checked(ctx, args, symbol, (low, high)):
+        if not _checked(ctx, args, symbol, (low, high), lookups(ctx, scope)):
             first = integer_of(ctx, (yield from position(ctx, low, around, expr)))
             last = integer_of(ctx, (yield from position(ctx, high, around, expr)))
             tests = [apply("le", first, value), apply("le", value, last)]
             masks += tests
             scope = assume(scope, (), tests)
     return left, remaining, scope, masks
-
-
-def _within(form: Affine, ends: Sequence[Affine | None]) -> list[Affine]:
-    low, high = ends
-    assert low is not None
-    assert high is not None
-    return [form - low, high - form]
 
 
 def _proven(form: Affine, known: Sequence[Affine]) -> bool:
@@ -124,16 +121,23 @@ def _substituted(expr: Any, symbol: Any, solution: Any) -> Any:
     return expr.xreplace({symbol: solution})
 
 
-def _checked(ctx: Context, args: Sequence[Any], symbol: Any, ends: tuple[Any, Any]) -> bool:
+def _checked(
+    ctx: Context,
+    args: Sequence[Any],
+    symbol: Any,
+    ends: tuple[Any, Any],
+    known: tuple[Lookup, Lookup],
+) -> bool:
     """Whether a factor reads an array along an axis that is just the symbol's range, which refuses data outside it."""
-    if ends[0] != 0:
+    last = affine_of(ends[1], *known)
+    if ends[0] != 0 or last is None or last.terms:
         return False
     for arg in args:
         if isinstance(arg, sp.Indexed) and symbol in arg.args[1:]:
             value = ctx.arguments.get(arg.args[0])
             at = arg.args[1:].index(symbol)
             rank = 0 if value is None else value.node.rank - (len(arg.args) - 1)
-            if value is not None and value.node.shape[rank + at] == ctx.sizes.dim(ends[1]) + 1:
+            if value is not None and value.node.shape[rank + at] == last.offset + 1:
                 return True
     return False
 

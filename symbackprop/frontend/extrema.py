@@ -62,7 +62,7 @@ def extremum(ctx: Context, expr: Any, scope: Scope) -> Steps:
     name, empty = ("max", -math.inf) if isinstance(expr, MaxOver) else ("min", math.inf)
     if any(index.count == ZERO for index in bound):
         return ctx.const(empty)
-    value = ctx.scalar((yield Scoped(expr.function, inner)), expr)
+    value = ctx.scalar((yield Scoped(ctx.scan.parts(expr).children[0], inner)), expr)
     value = chosen(ctx, [m for index in bound for m in masks_of(index)], value, empty)
     unseen = [i for i in bound if i not in value.axes and not i.count.is_const]
     return chosen(ctx, [Affine(i.count - 1) for i in unseen], reduced(name, value, bound), empty)

@@ -15,11 +15,11 @@ from symbackprop.errors import UnsupportedExpressionError, message
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.dispatch import Parts, Scope, Scoped, Steps, binds, is_specific, operands
-from symbackprop.frontend.leaves import is_leaf, is_signal, leaf_of
+from symbackprop.frontend.leaves import is_entry, is_leaf, is_signal, leaf_of
 from symbackprop.frontend.refusals import hint_for
 from symbackprop.frontend.value import Index, Value
 from symbackprop.ir.graph import substitute, toposort
-from symbackprop.ir.node import Elementwise, Input, Node
+from symbackprop.ir.node import Elementwise, Gather, Input, Node
 from symbackprop.ops.layout import fill
 
 __all__ = ["Binder"]
@@ -99,7 +99,7 @@ def _parts_of_derivative(expr: Any) -> Parts:
     if is_signal(expr):
         return Parts(leaf=expr)
     for variable, count in expr.variable_count:
-        if not is_leaf(variable) or isinstance(variable, sp.IndexedBase):
+        if not (is_leaf(variable) or _is_entry(variable)) or isinstance(variable, sp.IndexedBase):
             raise UnsupportedExpressionError(
                 message(
                     f"Derivative for a {kind_name(variable)} is not supported",
@@ -112,6 +112,13 @@ def _parts_of_derivative(expr: Any) -> Parts:
                 message("Derivative of this order is not supported", where=describe(expr), found=f"order {count}")
             )
     return Parts(children=(expr.expr, *(variable for variable, _ in expr.variable_count)))
+
+
+def _is_entry(variable: Any) -> bool:
+    """Whether `variable` is an entry of an array that can be an argument."""
+    if isinstance(variable, sp.matrices.expressions.matexpr.MatrixElement):
+        return isinstance(variable.parent, sp.MatrixSymbol)
+    return is_entry(variable)
 
 
 @binds(sp.Derivative, parts=_parts_of_derivative)
@@ -132,6 +139,9 @@ def derivative(ctx: Context, expr: Any, scope: Scope) -> Steps:
         value = yield variable
         if not value.node.type.is_real:
             raise _refused(expr, f"Derivative for the integer {variable}")
+        source = value.node.args[0] if isinstance(value.node, Gather) else value.node
+        if _is_entry(variable) and not isinstance(source, Input):
+            raise _refused(expr, f"Derivative for an entry of {variable.args[0]}, which is computed,")
         if leaf in scope:
             # What a name stands for may occur under its own form too: differentiate for a node of its own.
             ctx.stand_ins += 1
@@ -189,19 +199,29 @@ def _differentiated(ctx: Context, expr: Any, result: Value, variable: Value) -> 
     """Return the derivative of one value for another.
 
     Of an array for a scalar: the vjp is linear in the upstream gradient, and its own gradient for that is the jvp.
+    For entries of an array: the same entries of the gradient for the array.
 
     Raises:
         UnsupportedExpressionError: both are arrays, and entries depend on other entries.
     """
-    assert ctx.differentiate is not None
+    differentiate = ctx.differentiate
+    assert differentiate is not None
+    entry = variable.node if isinstance(variable.node, Gather) else None
+
+    def pulled(upstream: Node) -> Node:
+        if entry is None:
+            return differentiate(result.node, variable.node, upstream)
+        return entry.with_args([differentiate(result.node, entry.args[0], upstream), *entry.args[1:]])
+
+    one = ctx.const(1.0).node
     if not result.node.rank:
-        one = ctx.const(1.0).node
-        return Value(ctx.differentiate(result.node, variable.node, one), variable.axes)
+        return Value(pulled(one), variable.axes)
     if not variable.node.rank:
         ctx.stand_ins += 1
         upstream = Input(f"@{ctx.stand_ins}", result.node.type)
-        pulled = ctx.differentiate(result.node, variable.node, upstream)
-        return Value(ctx.differentiate(pulled, upstream, ctx.const(1.0).node), result.axes)
+        return Value(differentiate(pulled(upstream), upstream, one), result.axes)
+    if entry is not None:
+        raise _refused(expr, "Derivative of an array for many entries", "differentiate a scalar, as in its sum")
     reached = {variable.node}
     for node in toposort([result.node]):
         if any(a in reached for a in node.args) and node not in reached:
@@ -211,17 +231,17 @@ def _differentiated(ctx: Context, expr: Any, result: Value, variable: Value) -> 
     ones = fill(1.0, result.node.shape, result.node.dtype)
     if result.node not in reached:
         return Value(fill(0.0, result.node.shape, result.node.dtype), result.axes)
-    return Value(ctx.differentiate(result.node, variable.node, ones), variable.axes)
+    return Value(differentiate(result.node, variable.node, ones), variable.axes)
 
 
 def _tree(expr: Any) -> Iterator[Any]:
-    """Yield the nodes of a tree, no more than `_MAX_TREE` + 1."""
+    """Yield the nodes of a tree, no more than `_MAX_TREE` + 1; an entry of an array is one."""
     stack, count = [expr], 0
     while stack and count <= _MAX_TREE:
         node = stack.pop()
         yield node
         count += 1
-        stack.extend(getattr(node, "args", ()))
+        stack.extend(() if _is_entry(node) else getattr(node, "args", ()))
 
 
 #: What SymPy integrates and takes limits of as real functions of real symbols.
@@ -255,18 +275,21 @@ def _closed(expr: Any) -> Any:
     nodes = list(_tree(expr))
     if len(nodes) > _MAX_TREE:
         raise _refused(expr, f"{kind} of a large expression", "evaluate it first: .doit()")
-    for node in nodes:
-        if not isinstance(node, _TRUSTED) or isinstance(node, AppliedUndef):
-            raise _refused(expr, f"{kind} of an expression with {kind_name(node)}", "evaluate it first: .doit()")
     symbols = [node for node in nodes if isinstance(node, sp.Symbol) and node.name not in _SIDES]
+    bound = set(symbols) - expr.free_symbols
+    entries = [node for node in nodes if _is_entry(node) and not node.free_symbols & bound]
+    for node in nodes:
+        if (not isinstance(node, _TRUSTED) and node not in entries) or isinstance(node, AppliedUndef):
+            raise _refused(expr, f"{kind} of an expression with {kind_name(node)}", "evaluate it first: .doit()")
+    constant = {entry: sp.Dummy(str(entry), real=True) for entry in entries}
     real = {s: sp.Dummy(str(s), **{**getattr(s, "_assumptions_orig", {}), "real": True}) for s in symbols}
-    result = _attempt(lambda: expr.xreplace(real).doit())
+    result = _attempt(lambda: expr.xreplace(constant).xreplace(real).doit())
     unfinished = (sp.Integral, sp.Limit, IntegralTransform, sp.core.function.AppliedUndef)
     if result is None or any(isinstance(node, unfinished) for node in sp.preorder_traversal(result)):
         raise _refused(
             expr, f"{kind} without a closed form", "declare signs, as in Symbol('a', positive=True), or write a sum"
         )
-    return result.xreplace({dummy: s for s, dummy in real.items()})
+    return result.xreplace({dummy: s for s, dummy in (*real.items(), *constant.items())})
 
 
 def _attempt(evaluate: Callable[[], Any]) -> Any:

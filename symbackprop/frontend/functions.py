@@ -17,6 +17,7 @@ from symbackprop.frontend.constants import evaluates, settled
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import kind_name
 from symbackprop.frontend.dispatch import Scope, Steps, binds, operands, translates
+from symbackprop.frontend.refusals import hint_for
 from symbackprop.frontend.scalars import number_of, refusal
 from symbackprop.frontend.value import Value, apply
 from symbackprop.ir.node import Const
@@ -309,7 +310,7 @@ def number_only(ctx: Context, expr: Any, _scope: Scope) -> Steps:
     """
     values = yield from operands(expr.args)
     if not all(isinstance(a, (sp.Number, sp.NumberSymbol)) for a in expr.args):
-        raise refusal(expr, f"{kind_name(expr)} is not supported")
+        raise refusal(expr, f"{kind_name(expr)} is not supported", hint_for(type(expr)))
     value = expr.evalf(40)
     if not isinstance(value, sp.Float):
         raise refusal(expr, f"{kind_name(expr)} of these numbers is not a real number")

@@ -16,6 +16,7 @@ from symbackprop.frontend.limits import range_of
 from symbackprop.frontend.positions import Position, position
 from symbackprop.frontend.value import Axis, Batch, Slot, Value, relabel
 from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
+from symbackprop.ir.sizes import lowest
 from symbackprop.ir.types import AxisMap
 from symbackprop.ops.contraction import contract
 from symbackprop.ops.indexing import gather
@@ -38,7 +39,8 @@ def address(
         place = yield from position(ctx, expr, scope, where)
         if axis in value.axes:
             places[axis] = place
-        elif place.data is not None:
+        elif place.data is not None and not (isinstance(expr, sp.Mod) and expr.args[1] == 1):
+            # SymPy writes the entries of a Kronecker product with a column as y[k % n, l % 1].
             raise UnsupportedExpressionError(
                 message(
                     "integer data as index of an axis of size 1 is not supported",
@@ -138,7 +140,8 @@ def _checked(
     if not guards.forms and not any(index.depends for index in affine.indices):
         return None
     first, last = _axis_map(affine, affine.indices, None).reach([index.count for index in affine.indices])
-    return None if never_negative(first, 0) and never_negative(extent - 1 - last, 0) else ends
+    within = never_negative(first, 0) and never_negative(lowest(extent - 1 - last, ctx.sizes.spans), 0)
+    return None if within else ends
 
 
 def _outside(ctx: Context, extent: Dim, expr: Any, where: Any, found: str) -> ShapeError:

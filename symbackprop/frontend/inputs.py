@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +74,8 @@ def _entry(name: str | None, item: Any, by_text: Mapping[str, Any]) -> Declared:
 def listed(inputs: Any, by_text: Mapping[str, Any]) -> list[Declared] | None:
     """Return the entries of `inputs=`, None when it was not given. Unnamed nested entries are arg0, arg1 ...
 
+    Of several scalar symbols of one name in a sequence the first bears it, the others get the free ones of x_1, x_2 ...
+
     Raises:
         InputError: an entry of the wrong kind, or a symbol or name given twice.
     """
@@ -100,12 +104,32 @@ def listed(inputs: Any, by_text: Mapping[str, Any]) -> list[Declared] | None:
         if leaf in seen:
             raise InputError(message(f"inputs lists {text_of(leaf)} twice"))
         seen.add(leaf)
+    if not isinstance(inputs, Mapping):
+        out = _apart(out)
     names = [entry.name for entry in out]
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
         raise InputError(
             message(f"two inputs are named {twice!r}", hint="name them apart: inputs={'a': first, 'b': second}")
         )
+    return out
+
+
+def _apart(entries: Sequence[Declared]) -> list[Declared]:
+    """Return the entries with numbers added to the names of scalar symbols that an earlier one of them bears."""
+    taken = {entry.name for entry in entries}
+    first: dict[str, Declared] = {}
+    numbers: dict[str, Iterator[int]] = {}
+    out: list[Declared] = []
+    for entry in entries:
+        other = first.setdefault(entry.name, entry)
+        scalars = all(e.grid is None and is_scalar(e.leaves[0]) for e in (entry, other))
+        name = entry.name
+        if other is not entry and scalars:
+            while name in taken:
+                name = f"{entry.name}_{next(numbers.setdefault(entry.name, itertools.count(1)))}"
+            taken.add(name)
+        out.append(Declared(name, entry.leaves, entry.grid))
     return out
 
 
@@ -116,6 +140,7 @@ def listed_leaves(inputs: Any, batch: Any, scan: Scan) -> tuple[list[Declared] |
         InputError: see `listed`.
     """
     by_text = {text_of(leaf): leaf for leaf in (*scan.sizes, *scan.ranged, *scan.symbols, *scan.matrices, *scan.arrays)}
+    _check_texts(inputs, scan)
     entries = listed(inputs, by_text)
     leaves = {leaf for entry in entries or () for leaf in entry.leaves}
     for leaf in (leaf for entry in entries or () for leaf in entry.leaves):
@@ -127,6 +152,27 @@ def listed_leaves(inputs: Any, batch: Any, scan: Scan) -> tuple[list[Declared] |
     if isinstance(batch, Mapping):
         leaves |= {by_text.get(key, key) if isinstance(key, str) else leaf_of(key) for key in batch}
     return entries, leaves
+
+
+def _check_texts(inputs: Any, scan: Scan) -> None:
+    """Refuse a text in `inputs=` that several symbols bear.
+
+    Raises:
+        InputError: there is one.
+    """
+    items = (
+        inputs.values() if isinstance(inputs, Mapping) else inputs if isinstance(inputs, (list, tuple)) else (inputs,)
+    )
+    texts = {item for item in items if isinstance(item, str)}
+    count = Counter(text_of(leaf) for leaf in (*scan.ranged, *scan.symbols, *scan.matrices, *scan.arrays))
+    for text in sorted(texts):
+        if count[text] > 1:
+            raise InputError(
+                message(
+                    f"inputs lists {text!r}, which {count[text]} different inputs are named",
+                    hint="list the symbols themselves",
+                )
+            )
 
 
 def free_indices(scan: Scan, mentioned: set[Any], size_names: set[str]) -> list[Any]:
@@ -177,25 +223,19 @@ def arguments_of(
 
 def _by_name(occurring: Sequence[Any]) -> list[Declared]:
     ordered = sorted(occurring, key=text_of)
-    out: list[Declared] = []
-    taken: dict[str, Any] = {}
+    first: dict[str, Any] = {}
     for leaf in ordered:
-        name, k = text_of(leaf), 0
-        while name in taken:
-            if not is_scalar(leaf) or not is_scalar(taken[name]):
-                raise InputError(
-                    message(
-                        f"two different inputs are named {name!r}",
-                        expected=_declaration(taken[name]),
-                        found=_declaration(leaf),
-                        hint="rename one, or name them apart: inputs={'a': first, 'b': second}",
-                    )
+        other = first.setdefault(text_of(leaf), leaf)
+        if other is not leaf and not (is_scalar(leaf) and is_scalar(other)):
+            raise InputError(
+                message(
+                    f"two different inputs are named {text_of(leaf)!r}",
+                    expected=_declaration(other),
+                    found=_declaration(leaf),
+                    hint="rename one, or name them apart: inputs={'a': first, 'b': second}",
                 )
-            k += 1
-            name = f"{text_of(leaf)}_{k}"
-        taken[name] = leaf
-        out.append(Declared(name, (leaf,)))
-    return out
+            )
+    return _apart([Declared(text_of(leaf), (leaf,)) for leaf in ordered])
 
 
 def _check_real(leaf: Any) -> None:

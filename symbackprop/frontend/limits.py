@@ -10,10 +10,11 @@ import sympy as sp
 
 from symbackprop.errors import ShapeError, UnsupportedExpressionError, message
 from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine, Guards, Index, extremes
+from symbackprop.frontend.bounds import bounds_of
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.dispatch import Scope
-from symbackprop.frontend.positions import affine_of, linear
+from symbackprop.frontend.positions import affine_of
 from symbackprop.frontend.sizes import Sizes
 from symbackprop.frontend.value import Value, apply
 from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
@@ -65,8 +66,12 @@ def open_limits(
     *,
     where: Any,
     level: Callable[[Index], int] = lambda _: 0,
+    slides: Callable[[Any, Affine], bool] = lambda _symbol, _start: False,
 ) -> tuple[list[Index], dict[Any, Any]]:
     """Return the running index of each limit, in their order (innermost first), and the scope with them.
+
+    A window whose width no other index changes, such as `(j, i - b, i + b)`, may be counted from its beginning: then j
+    stands for `i - b` plus the running index.
 
     Args:
         limits: bound symbols with their bounds, which may depend on indices bound further out.
@@ -75,6 +80,7 @@ def open_limits(
         sizes: the size symbols.
         where: the expression, for error texts.
         level: gives the level of a new index.
+        slides: whether a symbol is to be counted from a beginning that moves with outer indices.
 
     Raises:
         ShapeError: bounds in the wrong order.
@@ -83,12 +89,18 @@ def open_limits(
     inner = dict(scope)
     opened: list[Index] = []
     for symbol, (low, high) in reversed(limits):
-        firsts = _bounds(low, sp.Max, inner, free, sizes, where=where)
-        lasts = _bounds(high, sp.Min, inner, free, sizes, where=where)
-        index = _index(symbol, firsts, lasts, inner.get(GUARDS, NO_GUARDS).forms, sizes=sizes, where=where)
-        depth = sum(isinstance(bound, Index) for bound in inner.values()) + bool(free)
+        known = lookup_in(inner, free), sizes_in(inner, free, sizes)
+        firsts, lasts = bounds_of(low, sp.Max, *known, where=where), bounds_of(high, sp.Min, *known, where=where)
+        assumed = inner.get(GUARDS, NO_GUARDS).forms
+        index = _index(symbol, firsts, lasts, assumed, sizes=sizes, where=where)
+        start = _start_of_window(index, firsts, lasts)
+        if start is not None and slides(symbol, start):
+            index = _window(symbol, start, firsts, lasts, assumed)
+        else:
+            start = Affine()
+        depth = sum(isinstance(bound, Index | Affine) for bound in inner.values()) + bool(free)
         index = replace(index, level=level(index), depth=depth)
-        inner[symbol] = index
+        inner[symbol] = start + Affine.of(index) if start.terms else index
         opened.append(index)
     return opened[::-1], inner
 
@@ -99,9 +111,38 @@ def opened(ctx: Context, expr: Any, limits: Sequence[Limit], scope: Scope) -> tu
     Raises:
         ShapeError, UnsupportedExpressionError: see `open_limits`.
     """
+
+    def slides(symbol: Any, start: Affine) -> bool:
+        return not _is_summed_apart(ctx, expr, symbol, {index.symbol for index in start.indices})
+
     return open_limits(
-        limits, scope, ctx.indices, ctx.sizes, where=expr, level=lambda index: ctx.level(expr, scope, index)
+        limits,
+        scope,
+        ctx.indices,
+        ctx.sizes,
+        where=expr,
+        level=lambda index: ctx.level(expr, scope, index),
+        slides=slides,
     )
+
+
+def _is_summed_apart(ctx: Context, expr: Any, symbol: Any, outer: set[Any]) -> bool:
+    """Whether `expr` has an inner sum that varies with `symbol` but not with `outer`, one for any place of a window."""
+    seen: set[int] = set()
+    stack = list(ctx.scan.parts(expr).children)
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        free = ctx.scan.free(node)
+        if symbol not in free:
+            continue
+        parts = ctx.scan.parts(node)
+        if parts.bound and outer.isdisjoint(free):
+            return True
+        stack += (*parts.children, *parts.positions)
+    return False
 
 
 def lookup_in(scope: Mapping[Any, Any], free: Mapping[Any, Index]) -> Lookup:
@@ -121,28 +162,6 @@ def sizes_in(scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes) 
     return lambda node: None if node in scope or node in free else sizes.atom(node)
 
 
-def _bounds(
-    expr: Any, joint: Any, scope: Mapping[Any, Any], free: Mapping[Any, Index], sizes: Sizes, *, where: Any
-) -> list[Affine]:
-    """Return a bound, or the operands of the `joint` (Max from below, Min from above) that it is."""
-    out: list[Affine] = []
-    parts: Sequence[Any] = expr.args if isinstance(expr, joint) else (expr,)
-    for part in parts:
-        found = linear(part, lookup_in(scope, free), sizes_in(scope, free, sizes))
-        if found is None or found[1]:
-            what = "depends on data" if found else "is not linear in the indices"
-            raise UnsupportedExpressionError(
-                message(
-                    f"a bound that {what} is not supported",
-                    where=describe(where),
-                    found=describe(part),
-                    hint="sum over the whole range and choose the terms: Piecewise((term, condition), (0, True))",
-                )
-            )
-        out.append(found[0])
-    return out
-
-
 def _index(
     symbol: Any, firsts: list[Affine], lasts: list[Affine], assumed: Sequence[Affine], *, sizes: Sizes, where: Any
 ) -> Index:
@@ -150,18 +169,51 @@ def _index(
     if len(firsts) == len(lasts) == 1 and not assumed:
         _check_order(symbol, firsts[0], lasts[0], sizes, where)
     start, stop = _outermost(firsts, assumed, where), -_outermost([last * -1 for last in lasts], assumed, where)
-    below = () if len(firsts) == 1 and not firsts[0].terms else tuple(firsts)
-    above = () if len(lasts) == 1 and not lasts[0].terms else tuple(lasts)
-    if below and start.is_const and start.value > 0:
+    if start.is_const and start.value > 0 and any(first.terms for first in firsts):
         # Counting from 0 is as right, since positions below the bound are masked, and suits an axis as a whole.
         start = ZERO
+    below = tuple(firsts) if len(firsts) > 1 or firsts[0].terms else ()
+    above = tuple(lasts) if len(lasts) > 1 or lasts[0].terms else ()
     return Index(symbol, start, stop - start + 1, 0, below, above)
+
+
+def _start_of_window(index: Index, firsts: Sequence[Affine], lasts: Sequence[Affine]) -> Affine | None:
+    """Return the bound from below that a window of fixed width begins at, None if none is narrower than the box."""
+    best: tuple[Affine, Dim] | None = None
+    for first in firsts:
+        for last in lasts:
+            width = last - first + 1
+            if not first.terms or width.terms or never_negative(width.offset - index.count):
+                continue
+            if best is None or never_negative(best[1] - width.offset):
+                best = first, width.offset
+    return None if best is None else best[0]
+
+
+def _window(
+    symbol: Any, start: Affine, firsts: Sequence[Affine], lasts: Sequence[Affine], assumed: Sequence[Affine]
+) -> Index:
+    """Return the index that counts from `start` to the nearest bound from above, with the other bounds."""
+    ends = [last for last in lasts if not (last - start).terms]
+    stop = next(end for end in ends if all(not never_negative(end.offset - e.offset - 1, 0) for e in ends))
+    index = Index(symbol, ZERO, (stop - start).offset + 1)
+    here = start + Affine.of(index)
+
+    def is_open(form: Affine) -> bool:
+        reach = extremes(form, assumed, (never_negative, _any))
+        return reach is None or not never_negative(reach[0])
+
+    below = [first - start for first in firsts if first != start and is_open(here - first)]
+    above = [last - start for last in lasts if last != stop and is_open(last - here)]
+    first, last = index.ends()
+    return replace(index, firsts=(*first, *below) if below else (), lasts=(*last, *above) if above else ())
 
 
 def _outermost(firsts: list[Affine], assumed: Sequence[Affine], where: Any) -> Dim:
     """Return a size that the largest of some bounds from below never falls below."""
     best: Dim | None = None
-    for first in firsts:
+    # Where they cannot be compared, a bound that does not move.
+    for first in sorted(firsts, key=lambda form: bool(form.terms)):
         ends = extremes(first, assumed, (_any, _any))
         if ends is not None and (best is None or never_negative(ends[0] - best)):
             best = ends[0]

@@ -19,8 +19,9 @@ from symbackprop.frontend.value import Axis, Index, Value, apply, place
 from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
 from symbackprop.ir.registry import ELEMENTWISE
 
-__all__ = ["Position", "affine_of", "compared", "holds", "integer_of", "linear", "lookups", "position"]
+__all__ = ["Lookup", "Position", "affine_of", "compared", "holds", "integer_of", "linear", "lookups", "position"]
 
+#: What a symbol stands for, None if that is nothing of the kind.
 Lookup = Callable[[Any], Any]
 
 #: What a whole number may be computed from, where it is no polynomial.

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from symbackprop.errors import InputError, message
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import Graph
+from symbackprop.ir.sizes import Spans
 
 __all__ = ["Argument", "Container", "Layout", "Output", "Program", "arrange", "flatten"]
 
@@ -78,6 +79,8 @@ class Program:
         unmatched: labels whose values the outputs do not contain as written, with the error to raise if they do not
             contain them after simplification either: `(u.T*h)[0, 0]` is a sum over entries to SymPy.
         layout: the nesting of the results; its depth is bounded.
+        free: the user's text for each free index, which is an output axis and no argument.
+        spans: sizes that undeclared axes have of their own, with their bounds.
     """
 
     graph: Graph
@@ -89,6 +92,8 @@ class Program:
     symbols: Mapping[str, Any]
     unmatched: Mapping[str, str] = field(default_factory=dict)
     layout: Layout = 0
+    spans: Spans = field(default_factory=dict)
+    free: tuple[str, ...] = ()
 
 
 def arrange(layout: Layout, values: Sequence[Any]) -> Any:

@@ -52,6 +52,7 @@ _HINTS = {
     "AccumulationBounds": "a limit or a range was evaluated; pass one value",
     "ArrayDerivative": "differentiate in the kernel: wrt=, value_and_grad, bprop",
     "LaplaceTransform": "call .doit() first; the result must be free of transforms",
+    "harmonic": "write the sum: Sum(1/k, (k, 1, n)); n may depend on indices around it",
     "IntegralTransform": "call .doit() first; the result must be free of transforms",
     "RootSum": "call .doit() first, or write the sum over the roots you need",
     "CRootOf": "use its value: .evalf()",

@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.codegen.ast import Assignment, AugmentedAssignment, CodeBlock
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.errors import InputError, UnsupportedExpressionError, message
 from symbackprop.frontend.describe import describe, kind_name
@@ -241,6 +242,9 @@ def _definition(statement: Any, lhs: Any, rhs: Any, *, loose: bool = False) -> D
                 hint="build an array from single entries with Matrix or Array",
             )
         )
+    if isinstance(lhs, MatrixElement) and isinstance(lhs.args[0], sp.MatrixSymbol):
+        matrix = lhs.args[0]
+        return Definition(leaf_of(matrix), (), matrix, _matrix_by_entries(lhs, expression(rhs)))
     if is_leaf(lhs) and not isinstance(lhs, sp.IndexedBase):
         return Definition(leaf_of(lhs), (), lhs, expression(rhs), loose)
     raise UnsupportedExpressionError(
@@ -251,3 +255,25 @@ def _definition(statement: Any, lhs: Any, rhs: Any, *, loose: bool = False) -> D
             hint="for an equation to be solved pass the two sides' difference, or its square",
         )
     )
+
+
+def _matrix_by_entries(lhs: Any, rhs: Any) -> Any:
+    """Return the matrix that `K[i, j] = rhs` defines, i and j running over all rows and columns of K.
+
+    Raises:
+        UnsupportedExpressionError: the indices are no two index symbols, nor one next to a 0 in a single row or column.
+    """
+    matrix, *at = lhs.args
+    indices = [sp.Dummy() if i == 0 and size == 1 else i for i, size in zip(at, matrix.shape, strict=True)]
+    if len(set(indices)) < len(indices) or not all(isinstance(i, (sp.Symbol, sp.Idx)) for i in indices):
+        raise UnsupportedExpressionError(
+            message(
+                "the left-hand side of a definition has indices that are not free",
+                where=describe(lhs),
+                expected=f"different index symbols, as in {matrix}[i, j]",
+                hint="write the matrix with FunctionMatrix(n, m, Lambda((i, j), ...)), or entry by entry with Matrix",
+            )
+        )
+    # Made without `Lambda`'s own checks, which know no Idx.
+    entry = sp.Basic.__new__(sp.Lambda, sp.Tuple(*indices), rhs)
+    return sp.FunctionMatrix(*matrix.shape, entry)

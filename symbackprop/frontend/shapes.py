@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.errors import ShapeError, UnsupportedExpressionError, message
 from symbackprop.frontend.affine import GUARDS, NO_GUARDS, Affine, Index, extremes
 from symbackprop.frontend.describe import describe
 from symbackprop.frontend.dispatch import Scope
 from symbackprop.frontend.limits import assume, forms_of, lookup_in, open_limits, range_of, sizes_in
-from symbackprop.frontend.positions import linear
+from symbackprop.frontend.positions import Lookup, affine_of, linear
 from symbackprop.frontend.scan import Scan, Use
 from symbackprop.frontend.sizes import Sizes
 from symbackprop.ir.dims import ZERO, Dim, never_negative
@@ -33,11 +35,12 @@ class _Inference:
         needs: for each axis, the sizes that its uses need, with the use.
         counts: free index without a range -> the symbol of its count.
         solved: these symbols -> the count.
+        known: names of sizes that an argument surely has.
         links: free index -> the axes it runs along by itself.
         shifted: free index -> a use of it that is no link.
     """
 
-    def __init__(self, scan: Scan, sizes: Sizes, free: Collection[Any]) -> None:
+    def __init__(self, scan: Scan, sizes: Sizes, free: Collection[Any], given: Collection[Any]) -> None:
         self.sizes = sizes
         self.axes: dict[Place, Dim | None] = {}
         self.needs: dict[Place, list[tuple[Dim, Use]]] = {}
@@ -50,6 +53,8 @@ class _Inference:
             declared = base.shape
             for k in range(usage.rank):
                 self.axes[base, k] = sizes.dim(declared[k]) if declared is not None else None
+        self.known = {size for leaf in given if (size := sizes.atom(leaf)) is not None}
+        self.known |= {sizes.dim(d) for matrix in scan.matrices for d in matrix.shape}
         for use in scan.uses(self._opened, self._assumed):
             for k in range(len(use.expr.args) - 1):
                 self._note(use, k)
@@ -75,6 +80,7 @@ class _Inference:
         lookup, size_of = lookup_in(use.scope, self.free), sizes_in(use.scope, self.free, self.sizes)
         found = linear(use.expr.args[k + 1], lookup, size_of)
         if found is None or found[1]:
+            self._note_remainder(use, k, lookup, size_of)
             return
         affine, _ = found
         extent = self.axes[place]
@@ -93,6 +99,13 @@ class _Inference:
                 else:
                     self.shifted.setdefault(index.symbol, use)
 
+    def _note_remainder(self, use: Use, k: int, lookup: Lookup, size_of: Lookup) -> None:
+        """Note that a position `Mod(i + 1, n)`, as at a periodic boundary, needs n entries."""
+        expr = use.expr.args[k + 1]
+        divisor = affine_of(expr.args[1], lookup, size_of) if isinstance(expr, sp.Mod) else None
+        if divisor is not None and not divisor.terms and never_negative(divisor.offset - 1):
+            self.needs.setdefault((use.expr.args[0], k), []).append((divisor.offset, use))
+
     def solve(self) -> None:
         """Give every axis a size and every free index a range.
 
@@ -110,6 +123,24 @@ class _Inference:
         for symbol, count in self.counts.items():
             if count not in self.solved:
                 raise self._no_range(symbol)
+        self._loosen()
+
+    def _loosen(self) -> None:
+        """Let an axis that is read up to `n - c` be longer, up to `n`, where another argument tells n.
+
+        The longest position that a square array is read at may lie short of its end: in `P[i, j]` with j < i. More than
+        n entries would be left out silently, and are refused.
+        """
+        known = self.known.union(d for d in self.axes.values() if d is not None)
+        linked = {place for places in self.links.values() for place in places}
+        for place, dim in self.axes.items():
+            if dim is None or place in linked or place[0].shape is not None or len(dim.symbols) != 1:
+                continue
+            whole = Dim.of(dim.symbols[0])
+            if whole in known and never_negative(whole - dim - 1, 0):
+                size = self.sizes.fresh(f"{place[0]}_{place[1]}")
+                self.sizes.spans[size.symbols[0]] = dim, whole
+                self.axes[place] = size
 
     def _follow_links(self) -> bool:
         """Give a free index the size of an axis that it runs along."""
@@ -184,21 +215,25 @@ class _Inference:
         return Index(symbol, index.low, index.count.substitute(self.solved))
 
 
-def infer_shapes(scan: Scan, sizes: Sizes, free: Sequence[Any]) -> tuple[dict[Any, tuple[Dim, ...]], dict[Any, Index]]:
+def infer_shapes(
+    scan: Scan, sizes: Sizes, free: Sequence[Any], given: Collection[Any] = ()
+) -> tuple[dict[Any, tuple[Dim, ...]], dict[Any, Index]]:
     """Return the shape of every array, and the range of every free index.
 
-    An axis that is addressed through data only gets a size of its own, named after the array and the axis.
+    An axis that is addressed through data only, or up to a fixed distance from a known size, gets a size of its own,
+    named after the array and the axis.
 
     Args:
         scan: what occurs.
         sizes: the size symbols; new ones are added.
         free: symbols and Idx that make output axes.
+        given: symbols that are arguments for sure.
 
     Raises:
         ShapeError: an axis is indexed over ranges that cannot be compared.
         UnsupportedExpressionError: a free index has no range, or is only shifted or scaled and has none of its own.
     """
-    known = _Inference(scan, sizes, free)
+    known = _Inference(scan, sizes, free, given)
     known.solve()
     shapes: dict[Any, tuple[Dim, ...]] = {}
     for (base, _), dim in known.axes.items():

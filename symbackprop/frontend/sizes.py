@@ -11,6 +11,7 @@ from symbackprop.errors import UnsupportedExpressionError, message
 from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.naming import Namer
 from symbackprop.ir.dims import Dim, never_negative
+from symbackprop.ir.sizes import lowest
 
 __all__ = ["Sizes", "names_of", "polynomial", "symbols_of"]
 
@@ -97,6 +98,7 @@ class Sizes:
         given: identifiers of sizes that are passed as integers, because no array has them: any value is possible.
         texts: identifier -> the user's own text.
         symbols: identifier -> the user's symbol, or one that bears the text.
+        spans: identifier -> the least and the largest value of the size of an axis that need not fit exactly.
     """
 
     def __init__(self, namer: Namer) -> None:
@@ -105,6 +107,7 @@ class Sizes:
         self.given: set[str] = set()
         self.texts: dict[str, str] = {}
         self.symbols: dict[str, Any] = {}
+        self.spans: dict[str, tuple[Dim, Dim]] = {}
 
     def declare(self, text: str, symbol: Any = None) -> Dim:
         """Return the size called `text`, new or known; `symbol` is how the user writes it."""
@@ -142,7 +145,7 @@ class Sizes:
 
         False is for what no size mends, and for sizes of arrays that nothing relates, such as `m - n`.
         """
-        answer = never_negative(dim)
+        answer = never_negative(lowest(dim, self.spans))
         return None if answer is False and not self.given.isdisjoint(dim.symbols) else answer
 
     def text(self, dim: Dim) -> str:

@@ -20,8 +20,9 @@ from symbackprop.frontend.dispatch import Parts, Scope, Scoped, Steps, binds, op
 from symbackprop.frontend.limits import Limit, limits_of, opened, parts_of_limits
 from symbackprop.frontend.positions import holds
 from symbackprop.frontend.scalars import product_factors
+from symbackprop.frontend.unfold import unfolded
 from symbackprop.frontend.value import Axis, Index, Value, apply
-from symbackprop.ir.dims import ZERO
+from symbackprop.ir.dims import ZERO, never_negative
 from symbackprop.ir.node import Const, Gather, Input, Node, Size
 from symbackprop.ir.registry import REDUCTIONS
 
@@ -34,12 +35,16 @@ Mask = Affine | Value
 def parts_of_iteration(expr: Any) -> Parts:
     """Return how a sum, product or extremum over indices is built."""
     limits = limits_of(expr)
-    return Parts(children=(expr.function,), bound=tuple(limits), sizes=parts_of_limits(limits))
+    return Parts(children=(unfolded(expr),), bound=tuple(limits), sizes=parts_of_limits(limits))
 
 
 def masks_of(index: Index) -> list[Mask]:
     """Return the conditions under which a value of `index` lies within its own bounds."""
     return list(index.within())
+
+
+def _never_holds(mask: Mask) -> bool:
+    return isinstance(mask, Affine) and not mask.terms and bool(never_negative(-mask.offset - 1))
 
 
 def _axes(mask: Mask) -> tuple[Axis, ...]:
@@ -58,7 +63,7 @@ def chosen(ctx: Context, masks: Sequence[Mask], value: Value, otherwise: float) 
 def sum_over_index(ctx: Context, expr: Any, scope: Scope) -> Steps:
     """Return the sum over one or several indices; bounds are inclusive, as in SymPy."""
     limits = limits_of(expr)
-    body = expr.function
+    (body,) = ctx.scan.parts(expr).children
     terms = body.args if isinstance(body, sp.Add) and any(map(has_delta, body.args)) else (body,)
     sums: list[Value] = []
     for term in terms:
@@ -73,7 +78,7 @@ def _sum_of_products(ctx: Context, expr: Any, body: Any, limits: Sequence[Limit]
     if any(map(has_delta, args)):
         args, limits, scope, masks = yield from collapse(ctx, expr, args, limits, scope)
     bound, inner = opened(ctx, expr, limits, scope)
-    if any(index.count == ZERO for index in bound):
+    if any(index.count == ZERO for index in bound) or any(map(_never_holds, masks)):
         return ctx.const(0.0)
     values = yield from operands(Scoped(arg, inner) for arg in args)
     factors = product_factors(ctx, args, [ctx.real(v) for v in values])
@@ -157,7 +162,7 @@ def product_over_index(ctx: Context, expr: Any, scope: Scope) -> Steps:
     bound, inner = opened(ctx, expr, limits_of(expr), scope)
     if any(index.count == ZERO for index in bound):
         return ctx.const(1.0)
-    body = expr.function
+    (body,) = ctx.scan.parts(expr).children
     args: Sequence[Any] = body.args if isinstance(body, sp.Mul) else (body,)
     values = yield from operands(Scoped(arg, inner) for arg in args)
     factors = [ctx.real(v) for v in values]

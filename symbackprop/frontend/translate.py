@@ -96,7 +96,7 @@ def _program(
     batch_order = tuple(dict.fromkeys(batched.values()))
     for name in batch_order:
         sizes.declare(name)
-    shapes, indices = infer_shapes(scan, sizes, free)
+    shapes, indices = infer_shapes(scan, sizes, free, mentioned)
     arguments, nodes, values = declare(
         declared, identifiers, batched, scan=scan, sizes=sizes, shapes=shapes, dtype=options.dtype
     )
@@ -142,6 +142,8 @@ def _program(
         dict(sizes.symbols),
         unmatched,
         layout,
+        dict(sizes.spans),
+        tuple(map(str, free)),
     )
 
 

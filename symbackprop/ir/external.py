@@ -11,7 +11,9 @@ __all__ = ["External"]
 
 @dataclass(frozen=True)
 class External:
-    """A function of doubles in `scipy.special.cython_special`.
+    """A function of doubles in `scipy.special.cython_special`, or a routine in `scipy.linalg.cython_lapack`.
+
+    All arguments of a routine are addresses of arrays, those of one entry among them.
 
     Attributes:
         name: what generated code calls it.
@@ -20,6 +22,7 @@ class External:
         outputs: how many results it writes through pointers; 0 when it returns its one result.
         which: number of the result wanted.
         function: the same function for arrays.
+        is_routine: whether it comes from LAPACK.
     """
 
     name: str
@@ -28,6 +31,7 @@ class External:
     function: Callable[..., Any]
     outputs: int = 0
     which: int = 0
+    is_routine: bool = False
 
     @property
     def __name__(self) -> str:

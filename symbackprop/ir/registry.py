@@ -177,7 +177,8 @@ class LibraryPrimitive:
         vjp: (out, ct, *args) -> one cotangent per operand, None where there is none. `ct` has the shape of `out`.
         numpy: the oracle, on arrays with any leading batch axes.
         emit: a Python expression in x, y (operands of one batch entry, matrices or vectors: further axes are merged
-            into the second) that numba compiles; its value has the result's core shape.
+            into the second) that numba compiles. If the result has axes, the name after the operands' is the array to
+            fill, as in "solution_of(x, y, z)"; otherwise the expression's value is the result.
         formula: what generated code calls the result in comments, in {out}, {x}, {y}.
         helpers: functions the expression calls; their source goes into the generated module.
         flops: core shapes of the operands -> arithmetic operations for one batch entry.

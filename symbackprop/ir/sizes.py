@@ -5,13 +5,16 @@ Both the generated module and the Python layer follow this list, so they agree a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from symbackprop.ir.dims import Dim
+from symbackprop.ir.dims import Dim, never_negative
 from symbackprop.ir.node import Input
 
-__all__ = ["Action", "Bind", "Check", "Given", "read_sizes"]
+__all__ = ["Action", "Bind", "Check", "Given", "Spans", "lowest", "read_sizes"]
+
+#: Size symbol of an axis that need not fit exactly -> the least and the largest size it may have.
+Spans = Mapping[str, tuple[Dim, Dim]]
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,37 @@ class Given:
 
 @dataclass(frozen=True)
 class Check:
-    """Axis `axis` of argument `argument` must have the size `dim`, all of whose symbols are bound by then."""
+    """Axis `axis` of argument `argument` must have the size `dim`, all of whose symbols are bound by then.
+
+    With `least` it may be smaller than `dim`, but not than `least`.
+    """
 
     argument: int
     axis: int
     dim: Dim
+    least: Dim | None = None
 
 
 Action = Bind | Given | Check
 
 
-def read_sizes(inputs: Sequence[Input], symbols: Collection[str] = ()) -> tuple[list[Action], list[str]]:
+def lowest(dim: Dim, spans: Spans) -> Dim:
+    """Return a size that `dim` nowhere falls below, without the symbols of `spans` where it is linear in them."""
+    for symbol in dim.symbols:
+        ends, split = spans.get(symbol), dim.split(symbol)
+        if ends is None or split is None:
+            continue
+        factor, rest = split
+        if never_negative(factor, 0):
+            dim = factor * ends[0] + rest
+        elif never_negative(-factor, 0):
+            dim = factor * ends[1] + rest
+    return dim
+
+
+def read_sizes(
+    inputs: Sequence[Input], symbols: Collection[str] = (), spans: Spans | None = None
+) -> tuple[list[Action], list[str]]:
     """Return the bindings and checks for `inputs`, and the symbols that no argument determines.
 
     A symbol is the value of the integer argument of its name, if there is one; else it is bound by the first axis that
@@ -55,6 +78,7 @@ def read_sizes(inputs: Sequence[Input], symbols: Collection[str] = ()) -> tuple[
     Args:
         inputs: the arguments.
         symbols: further size symbols that must be found.
+        spans: bounds on sizes that axes have of their own; each is checked.
     """
     pending = [(k, axis, dim) for k, node in enumerate(inputs) for axis, dim in enumerate(node.shape)]
     wanted = {s for _, _, dim in pending for s in dim.symbols}.union(symbols)
@@ -82,6 +106,9 @@ def read_sizes(inputs: Sequence[Input], symbols: Collection[str] = ()) -> tuple[
         missing.update((s, None) for s in dim.symbols if s not in known)
         if (k, axis) not in exact:
             actions.append(Check(k, axis, dim))
+        elif spans and str(dim) in spans:
+            least, most = spans[str(dim)]
+            actions.append(Check(k, axis, most, least))
     return actions, list(missing)
 
 

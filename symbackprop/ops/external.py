@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+from typing import Any
+
+import scipy.linalg.cython_lapack as lapack
 import scipy.special as sc
 
 from symbackprop.ir.external import External
 
 __all__ = [
+    "dgetrf",
+    "dgetri",
+    "dgetrs",
     "scipy_airy_ai",
     "scipy_airy_ai_prime",
     "scipy_airy_bi",
@@ -30,6 +37,9 @@ __all__ = [
     "scipy_psi",
     "scipy_si",
     "scipy_yv",
+    "sgetrf",
+    "sgetri",
+    "sgetrs",
 ]
 
 
@@ -56,3 +66,22 @@ scipy_airy_ai = External("scipy_airy_ai", "__pyx_fuse_1airy", 1, sc.airy, 4, 0)
 scipy_airy_ai_prime = External("scipy_airy_ai_prime", "__pyx_fuse_1airy", 1, sc.airy, 4, 1)
 scipy_airy_bi = External("scipy_airy_bi", "__pyx_fuse_1airy", 1, sc.airy, 4, 2)
 scipy_airy_bi_prime = External("scipy_airy_bi_prime", "__pyx_fuse_1airy", 1, sc.airy, 4, 3)
+
+
+def _routine(name: str, arity: int) -> External:
+    """Return a routine of LAPACK; called from Python it takes `ctypes` views of arrays."""
+    capsule = vars(lapack)["__pyx_capi__"][name]
+    signature = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))(capsule)
+    locate = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    address = locate(("PyCapsule_GetPointer", ctypes.pythonapi))(capsule, signature)
+    routine = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arity)(address)
+
+    def call(*args: Any) -> None:
+        routine(*args)
+
+    return External(name, name, arity, call, is_routine=True)
+
+
+dgetrf, sgetrf = _routine("dgetrf", 6), _routine("sgetrf", 6)
+dgetri, sgetri = _routine("dgetri", 7), _routine("sgetri", 7)
+dgetrs, sgetrs = _routine("dgetrs", 9), _routine("sgetrs", 9)

@@ -10,6 +10,7 @@ algorithmic differentiation" (2008). Operation counts take an elimination for n*
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +22,25 @@ from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.node import Node
 from symbackprop.ir.registry import LIBRARY, LibraryPrimitive
 from symbackprop.ops.contraction import contract, permute
+from symbackprop.ops.external import dgetrf, dgetri, dgetrs, sgetrf, sgetri, sgetrs
 from symbackprop.ops.layout import spread
+from symbackprop.ops.linear_algebra_math import (
+    cofactor_of,
+    cofactor_slope_of,
+    det_of,
+    diagonalized,
+    factored,
+    inverse_of,
+    invert,
+    logabsdet_of,
+    logdet_of,
+    product_of_diagonal,
+    products_without,
+    scaled,
+    solution_of,
+)
 
-__all__ = ["cofactor", "det", "inverse", "logabsdet", "logdet", "solve", "transposed"]
+__all__ = ["cofactor", "cofactor_slope", "det", "inverse", "logabsdet", "logdet", "solve", "transposed"]
 
 Core = tuple[Dim, ...]
 Cotangents = tuple[Node | None, ...]
@@ -66,85 +83,6 @@ def _scaled(ct: Node, matrix: Node) -> Node:
     return spread(ct, matrix.shape, range(ct.rank)) * matrix
 
 
-# --- what generated modules call; plain Python that numba compiles --------------------------------------------------
-
-
-def inverse_of(a: Any) -> Any:
-    """Return the inverse of a square matrix; all nan if it is singular or holds nan or inf."""
-    if not np.isfinite(a).all():
-        return np.full_like(a, math.nan)
-    try:
-        return np.linalg.inv(a)
-    except Exception:  # noqa: BLE001 - numba knows no other
-        return np.full_like(a, math.nan)
-
-
-def solution_of(a: Any, b: Any) -> Any:
-    """Return the x with a @ x = b: all nan if a is singular or holds nan or inf; if b does, those columns of x."""
-    result = np.full(b.shape, math.nan, b.dtype)
-    if not np.isfinite(a).all():
-        return result
-    finite = b.copy()
-    entries, results = finite.reshape(b.size), result.reshape(b.size)
-    for k in range(b.size):
-        entries[k] = entries[k] if math.isfinite(entries[k]) else 0.0
-    try:
-        result[...] = np.linalg.solve(a, finite)
-    except Exception:  # noqa: BLE001 - numba knows no other
-        return result
-    given = b.copy().reshape(b.size)
-    for k in range(b.size):
-        if not math.isfinite(given[k]):
-            columns = b.size // a.shape[0]
-            results[k % columns :: columns] = math.nan
-    return result
-
-
-def signed_log_of_det(a: Any) -> Any:
-    """Return the determinant's sign and the logarithm of its magnitude; both nan if there is nan or inf in a."""
-    if not np.isfinite(a).all():
-        return math.nan, math.nan
-    sign, size = np.linalg.slogdet(a)
-    return float(sign), float(size)
-
-
-def det_of(a: Any) -> Any:
-    """Return the determinant of a square matrix."""
-    sign, size = signed_log_of_det(a)
-    return sign * np.exp(size)
-
-
-def logdet_of(a: Any) -> Any:
-    """Return the logarithm of the determinant: -inf where that is 0, nan where it is negative."""
-    sign, size = signed_log_of_det(a)
-    return size if sign >= 0.0 else math.nan
-
-
-def logabsdet_of(a: Any) -> Any:
-    """Return the logarithm of the determinant's magnitude: -inf where it is 0."""
-    return signed_log_of_det(a)[1]
-
-
-def cofactor_of(a: Any) -> Any:
-    """Return the cofactor matrix, the derivative of the determinant: det(a) * inv(a).T, by the SVD if a is singular.
-
-    The determinant multiplies as two square roots, so that neither over- nor underflow spoils a product in range.
-    """
-    sign, size = signed_log_of_det(a)
-    root = np.exp(size * 0.5)
-    result = np.empty_like(a)
-    result[...] = inverse_of(a).T * (sign * root) * root
-    if np.isfinite(result).all() or math.isnan(sign):
-        return result
-    left, values, right = np.linalg.svd(a)
-    turn = signed_log_of_det(left)[0] * signed_log_of_det(right)[0]
-    others = np.empty_like(values)
-    for i in range(values.size):
-        others[i] = turn * np.prod(values[:i]) * np.prod(values[i + 1 :])
-    result[...] = (left * others) @ right
-    return result
-
-
 # --- the oracles ----------------------------------------------------------------------------------------------------
 
 
@@ -160,17 +98,74 @@ def _batched(function: Callable[..., Any]) -> Callable[..., Any]:
     return over_batch
 
 
+def _or_nan(function: Callable[..., Any], a: Any, *rest: Any, like: Any) -> Any:
+    """Return a routine's result, nan in the shape of `like` where it has none."""
+    if np.isfinite(a).all():
+        with contextlib.suppress(np.linalg.LinAlgError):
+            return function(a, *rest)
+    return np.full_like(like, math.nan)
+
+
+def _inverse(a: Any) -> Any:
+    return _or_nan(np.linalg.inv, a, like=a)
+
+
 def _solve(a: Any, b: Any) -> Any:
-    return np.reshape(solution_of(a, np.reshape(b, (len(b), -1 if b.size else 0))), b.shape)
+    right = np.reshape(b, (len(b), -1 if b.size else 0))
+    finite = np.isfinite(right).all(axis=0)
+    solution = _or_nan(np.linalg.solve, a, np.where(finite, right, 0.0), like=right)
+    return np.reshape(np.where(finite, solution, np.asarray(math.nan, b.dtype)), b.shape)
 
 
-def _cofactors_by_svd(a: Any) -> Any:
+def _signed_log(a: Any) -> tuple[float, float]:
+    """Return the determinant's sign and the logarithm of its magnitude."""
     if not np.isfinite(a).all():
-        return np.full_like(a, np.nan)
-    left, values, right = np.linalg.svd(a)
-    others = [np.prod(np.delete(values, i)) for i in range(len(values))]
-    return np.linalg.det(left) * np.linalg.det(right) * (left * others) @ right
+        return math.nan, math.nan
+    sign, size = np.linalg.slogdet(a)
+    return float(sign), float(size)
 
+
+def _det(a: Any) -> Any:
+    sign, size = _signed_log(a)
+    return a.dtype.type(sign * np.exp(size))
+
+
+def _logdet(a: Any) -> Any:
+    sign, size = _signed_log(a)
+    return a.dtype.type(size if sign >= 0.0 else math.nan)
+
+
+def _logabsdet(a: Any) -> Any:
+    return a.dtype.type(_signed_log(a)[1])
+
+
+def _by_svd(a: Any) -> tuple[Any, Any, Any]:
+    """Return (left, values, right) with a = left @ diag(values) @ right and the determinant of left @ right in left."""
+    left, values, right = np.linalg.svd(a)
+    return np.linalg.det(left) * np.linalg.det(right) * left, values, right
+
+
+def _cofactors(a: Any) -> Any:
+    if not np.isfinite(a).all():
+        return np.full_like(a, math.nan)
+    left, values, right = _by_svd(a)
+    return (left * [np.prod(np.delete(values, i)) for i in range(len(values))]) @ right
+
+
+def _cofactor_slope(a: Any, e: Any) -> Any:
+    if not np.isfinite(a).all():
+        return np.full_like(a, math.nan)
+    left, values, right = _by_svd(a)
+    n = len(values)
+    others = np.array([[np.prod(np.delete(values, [i, j])) for j in range(n)] for i in range(n)]).reshape(n, n)
+    others -= np.diag(np.diag(others))
+    f = np.linalg.svd(a)[0].T @ e @ right.T
+    return left @ (np.diag(others @ np.diag(f)) - others * f.T) @ right
+
+
+FACTORED = (dgetrf, sgetrf, factored)
+INVERTED = (*FACTORED, dgetri, sgetri, invert)
+DETERMINANT = (*FACTORED, scaled, product_of_diagonal)
 
 # --- the primitives -------------------------------------------------------------------------------------------------
 
@@ -192,10 +187,10 @@ inverse = _declare(
     ranks=(2,),
     shape=_square,
     vjp=_inverse_vjp,
-    numpy=_batched(inverse_of),
-    emit="inverse_of(x)",
+    numpy=_batched(_inverse),
+    emit="inverse_of(x, y)",
     formula="inverse of {x}",
-    helpers=(inverse_of,),
+    helpers=(*INVERTED, inverse_of),
     flops=lambda a: 2 * a[0] * a[0] * a[0],
 )
 
@@ -215,9 +210,9 @@ solve: LibraryPrimitive = _declare(
     shape=_right_side,
     vjp=_solve_vjp,
     numpy=_batched(_solve),
-    emit="solution_of(x, y)",
+    emit="solution_of(x, y, z)",
     formula="solution of {x} @ {out} = {y}",
-    helpers=(solution_of,),
+    helpers=(*FACTORED, dgetrs, sgetrs, solution_of),
     flops=lambda a, b: a[0] * a[0] * a[0] + 2 * a[0] * product(b),
 )
 
@@ -241,10 +236,10 @@ det: LibraryPrimitive = _declare(
     ranks=(2,),
     shape=_no_axes,
     vjp=_det_vjp,
-    numpy=_batched(det_of),
+    numpy=_batched(_det),
     emit="det_of(x)",
     formula="determinant of {x}",
-    helpers=(signed_log_of_det, det_of),
+    helpers=(*DETERMINANT, det_of),
     flops=_elimination,
 )
 
@@ -253,10 +248,10 @@ logdet = _declare(
     ranks=(2,),
     shape=_no_axes,
     vjp=_log_vjp,
-    numpy=_batched(logdet_of),
+    numpy=_batched(_logdet),
     emit="logdet_of(x)",
     formula="log(determinant of {x})",
-    helpers=(signed_log_of_det, logdet_of),
+    helpers=(*DETERMINANT, logdet_of),
     flops=_elimination,
 )
 
@@ -265,21 +260,17 @@ logabsdet = _declare(
     ranks=(2,),
     shape=_no_axes,
     vjp=_log_vjp,
-    numpy=_batched(logabsdet_of),
+    numpy=_batched(_logabsdet),
     emit="logabsdet_of(x)",
     formula="log(abs(determinant of {x}))",
-    helpers=(signed_log_of_det, logabsdet_of),
+    helpers=(*DETERMINANT, logabsdet_of),
     flops=_elimination,
 )
 
 
-def _cofactor_vjp(out: Node, ct: Node, a: Node) -> Cotangents:
-    """Cotangent (out * <ct, out> - out @ ct.T @ out) / det(a): nan at singular matrices, right everywhere else."""
-    batch = [("batch", k) for k in range(out.rank - 2)]
-    inner = contract([ct, out], [[*batch, "i", "j"]] * 2, batch)
-    labels = [[*batch, "i", "k"], [*batch, "l", "k"], [*batch, "l", "j"]]
-    rest = _scaled(inner, out) - contract([out, ct, out], labels, [*batch, "i", "j"])
-    return (rest / spread(det(a), rest.shape, range(len(batch))),)
+def _cofactor_vjp(_out: Node, ct: Node, a: Node) -> Cotangents:
+    """Cotangent: the derivative of the cofactors along ct, for it is a second derivative, symmetric."""
+    return (cofactor_slope(a, ct),)
 
 
 cofactor: LibraryPrimitive = _declare(
@@ -287,9 +278,56 @@ cofactor: LibraryPrimitive = _declare(
     ranks=(2,),
     shape=_square,
     vjp=_cofactor_vjp,
-    numpy=_batched(_cofactors_by_svd),
-    emit="cofactor_of(x)",
+    numpy=_batched(_cofactors),
+    emit="cofactor_of(x, y)",
     formula="cofactors of {x}",
-    helpers=(inverse_of, signed_log_of_det, cofactor_of),
+    helpers=(*INVERTED, *DETERMINANT[3:], diagonalized, products_without, cofactor_of),
     flops=lambda a: 3 * a[0] * a[0] * a[0],
+)
+
+
+def _two_matrices(a: Core, b: Core) -> Core:
+    """Return the shape of a square matrix.
+
+    Raises:
+        ShapeError: it is not square, or the other matrix has another shape.
+    """
+    if b != _square(a):
+        raise ShapeError(message("a direction does not fit its matrix", expected=f"{a[0]} x {a[1]}", found=b))
+    return a
+
+
+def _cofactor_slope_vjp(_out: Node, ct: Node, a: Node, e: Node) -> Cotangents:
+    """Cotangent of e: the derivative of the cofactors along ct, by symmetry. Of a: from inverses, the closed form.
+
+    With b = inv(a).T, p = b ct.T b and q = b e.T b it is det(a) * (b * (<b, ct> <b, e> - <q, ct>) - <b, e> p
+    - <b, ct> q + q ct.T b + p e.T b): third derivatives of a determinant are nan at singular matrices.
+    """
+    batch = [("batch", k) for k in range(a.rank - 2)]
+    b = inverse(transposed(a))
+
+    def chained(*factors: Node) -> Node:
+        """Return first @ second.T @ third."""
+        labels = [[*batch, "i", "k"], [*batch, "l", "k"], [*batch, "l", "j"]]
+        return contract(list(factors), labels, [*batch, "i", "j"])
+
+    def inner(x: Node, y: Node) -> Node:
+        return contract([x, y], [[*batch, "i", "j"]] * 2, batch)
+
+    p, q = chained(b, ct, b), chained(b, e, b)
+    along_ct, along_e = inner(b, ct), inner(b, e)
+    total = _scaled(along_ct * along_e - inner(q, ct), b) - _scaled(along_e, p) - _scaled(along_ct, q)
+    return (_scaled(det(a), total + chained(q, ct, b) + chained(p, e, b)), cofactor_slope(a, ct))
+
+
+cofactor_slope: LibraryPrimitive = _declare(
+    "cofactor_slope",
+    ranks=(2, 2),
+    shape=_two_matrices,
+    vjp=_cofactor_slope_vjp,
+    numpy=_batched(_cofactor_slope),
+    emit="cofactor_slope_of(x, y, z)",
+    formula="derivative of the cofactors of {x} along {y}",
+    helpers=(scaled, diagonalized, products_without, cofactor_slope_of),
+    flops=lambda a, _: 16 * a[0] * a[0] * a[0],
 )

@@ -94,9 +94,10 @@ def _made_in_place(steps: list[Step], stored: set[Node], results: set[Node]) -> 
     within: dict[Node, Node] = {}
     for step in steps:
         if isinstance(step, Write) and not is_leaf(step.node.args[step.node.pieces[0].value]):
-            added = [step.node.args[p.value] for p in step.node.pieces]
-            value = added[0]
-            alone = readers.get(value) == 1 and value not in results and added.count(value) == 1
+            value = step.node.args[step.node.pieces[0].value]
+            # Another piece that reads it, at whatever position, would meet entries that have been added to already.
+            once = sum(node is value for node in read_by(step, stored)) == 1
+            alone = once and readers.get(value) == 1 and value not in results
             if is_whole(step.node, 0) and alone and not isinstance(value, Scatter):
                 within[value] = step.node
     return within

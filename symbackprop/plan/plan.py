@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from symbackprop.ir.dims import ZERO, Dim, never_negative
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Gather, Node
+from symbackprop.ir.sizes import Spans, lowest
 from symbackprop.ir.types import AxisMap
 from symbackprop.plan.access import is_leaf
 from symbackprop.plan.fusion import find_steps
@@ -119,8 +120,14 @@ def index_checks(graph: Graph) -> list[IndexCheck]:
     return list(found)
 
 
-def range_checks(graph: Graph) -> list[RangeCheck | CountCheck]:
-    """Return one check per affine index or count that the sizes decide; what always holds is left out."""
+def range_checks(graph: Graph, spans: Spans | None = None) -> list[RangeCheck | CountCheck]:
+    """Return one check per affine index or count that the sizes decide; what always holds is left out.
+
+    Args:
+        graph: the program.
+        spans: bounds on sizes that are checked anyway.
+    """
+    spans = spans or {}
     found: dict[RangeCheck | CountCheck, None] = {}
     own = {dim for node in graph.inputs for dim in node.shape}
     for node in graph.nodes():
@@ -137,6 +144,6 @@ def range_checks(graph: Graph) -> list[RangeCheck | CountCheck]:
             if m.span is not None and not any(never_negative(size - count, 0) for count in counts):
                 ends.append((ZERO, ZERO))
             for first, last in ends:
-                if not (never_negative(first, 0) and never_negative(size - 1 - last, 0)):
+                if not (never_negative(first, 0) and never_negative(lowest(size - 1 - last, spans), 0)):
                     found[RangeCheck(node.args[0], axis, first, last, size, counts)] = None
     return list(found)

@@ -13,7 +13,7 @@ from symbackprop.errors import InputError, message
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Input
-from symbackprop.ir.sizes import Action, Bind, Given
+from symbackprop.ir.sizes import Action, Bind, Check, Given
 from symbackprop.plan.plan import CountCheck, IndexCheck, RangeCheck
 
 __all__ = ["Arguments", "Signature", "as_array"]
@@ -51,6 +51,8 @@ class Signature:
         index_checks: Sequence[IndexCheck],
         range_checks: Sequence[RangeCheck | CountCheck],
         size_names: Mapping[str, str],
+        *,
+        free: Sequence[str] = (),
     ) -> None:
         self.arguments = tuple(arguments)
         self._position = {a.name: k for k, a in enumerate(arguments)}
@@ -59,6 +61,7 @@ class Signature:
         self._index_checks = tuple(index_checks)
         self._range_checks = tuple(range_checks)
         self._size_names = dict(size_names)
+        self._free = tuple(free)
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
         self._given = tuple(a.argument for a in actions if isinstance(a, Given))
         self._ready = tuple((len(a.core_shape), np.dtype(a.dtype)) for a in arguments)
@@ -125,7 +128,9 @@ class Signature:
         for key, value in kwargs.items():
             k = self._position.get(key)
             if k is None:
-                raise InputError(message(f"{key}: no such argument", expected=names, found=key))
+                raise InputError(
+                    message(f"{key}: no such argument", expected=names, found=key, hint=self._hint_for(key))
+                )
             if k in given:
                 raise InputError(message(f"{key}: given twice", expected="once", found="by position and by name"))
             given[k] = value
@@ -135,6 +140,13 @@ class Signature:
                 message(f"missing argument{'s'[: len(missing) > 1]}: {', '.join(missing)}", expected=names)
             )
         return [given[k] for k in range(len(self.arguments))]
+
+    def _hint_for(self, key: str) -> str | None:
+        if key in self._free:
+            return f"{key} is a free index and so an axis of the output; list it in inputs= to pass its value instead"
+        if key in self._size_names.values():
+            return f"{key} is a size, read off the shapes of the arguments"
+        return None
 
     def _read_sizes(self, shapes: tuple[tuple[int, ...], ...]) -> Mapping[str, int]:
         """Return the size symbols' values for these shapes.
@@ -156,7 +168,9 @@ class Signature:
                 source[action.symbol] = argument.name
                 continue
             expected = action.dim.evaluate(sizes)
-            if extent != expected:
+            if action.least is not None and not action.least.evaluate(sizes) <= extent <= expected:
+                raise InputError(self._span_message(argument, action, extent, sizes))
+            if action.least is None and extent != expected:
                 raise InputError(self._shape_message(argument, shapes[action.argument], sizes, source))
         for symbol, size in sizes.items():
             if size < 0:
@@ -187,6 +201,11 @@ class Signature:
     def _text(self, dim: Dim) -> str:
         """Return a size polynomial in the user's own symbols."""
         return str(dim.substitute({s: Dim.of(self._size_names.get(s, s)) for s in dim.symbols}))
+
+    def _span_message(self, argument: Argument, check: Check, extent: int, sizes: Mapping[str, int]) -> str:
+        assert check.least is not None
+        ends = " to ".join(f"{self._text(dim)} = {dim.evaluate(sizes)}" for dim in (check.least, check.dim))
+        return message(f"{argument.name}: axis {check.axis} has a wrong size", expected=ends, found=extent)
 
     def _shape_message(
         self, argument: Argument, shape: tuple[int, ...], sizes: Mapping[str, int], source: Mapping[str, str]

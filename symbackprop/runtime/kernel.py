@@ -57,7 +57,12 @@ class Kernel:
         self._plans = plan.plans
         self._cost = cost
         self._signature = Signature(
-            plan.program.arguments, plan.size_actions, plan.index_checks, plan.range_checks, plan.program.sizes
+            plan.program.arguments,
+            plan.size_actions,
+            plan.index_checks,
+            plan.range_checks,
+            plan.program.sizes,
+            free=plan.program.free,
         )
         self._wrt = tuple((k, a) for k, a in enumerate(plan.program.arguments) if a.name in plan.program.wrt)
         self._module = load_module(self.source, "".join(c if c.isalnum() else "_" for c in plan.name))
@@ -116,11 +121,14 @@ class Kernel:
             *args: the inputs, by position.
             upstream: the gradient arriving at the value; ones when omitted, so that the gradient of a non-scalar value
                 is that of its sum.
-            **kwargs: the inputs, by name.
+            **kwargs: the inputs, by name. An input that is itself called `upstream` takes that keyword unless it is
+                given by position; the gradient can then be passed to `bprop`.
 
         Raises:
             InputError: arguments that do not fit.
         """
+        if upstream is not None and any(a.name == "upstream" for a in self._program.arguments[len(args) :]):
+            kwargs["upstream"], upstream = upstream, None
         if upstream is not None:
             value, residuals = self.fprop(*args, **kwargs)
             return value, self.bprop(residuals, upstream)

@@ -16,9 +16,9 @@ from tests.plain import compile_plain
 x, y, z, t = sp.symbols("x y z t")
 a = sp.Symbol("a", positive=True)
 n = sp.Symbol("n", integer=True, positive=True)
-i = sp.Symbol("i", integer=True)
+i, j = sp.symbols("i j", integer=True)
 X = sp.MatrixSymbol("X", n, n)
-v = sp.IndexedBase("v")
+u, v = sp.IndexedBase("u"), sp.IndexedBase("v")
 f, g = sp.Function("f"), sp.Function("g")
 q, w = dynamicsymbols("q w")
 
@@ -88,6 +88,33 @@ def test_derivatives_of_arrays() -> None:
     assert compile_plain(sp.Derivative(sp.Sum(v[i] ** 2, (i, 0, n - 1)) * x, x))(values, 2.0) == pytest.approx(5.25)
 
 
+def test_derivatives_for_entries() -> None:
+    values = np.array([0.3, 0.7, 1.1])
+    pair = sp.sin(v[0]) * v[1] ** 2
+    for orders, expected in (
+        ([v[0]], np.cos(0.3) * 0.49),
+        ([v[0], v[1]], np.cos(0.3) * 1.4),
+        ([(v[0], 2)], -np.sin(0.3) * 0.49),
+    ):
+        assert compile_plain(sp.Derivative(pair, *orders))(values[:2]) == pytest.approx(expected)
+    total = sp.Sum(sp.sin(v[i]) * v[i], (i, 0, n - 1))
+    slopes = np.cos(values) * values + np.sin(values)
+    kernel = compile_plain(sp.Derivative(total, v[2]))
+    assert kernel(values) == pytest.approx(slopes[2])
+    np.testing.assert_allclose(kernel.value_and_grad(values)[1]["v"], [0, 0, 2 * np.cos(1.1) - np.sin(1.1) * 1.1])
+    np.testing.assert_allclose(compile_plain(sp.Derivative(total, v[j]))(values), slopes)
+    np.testing.assert_allclose(compile_plain(sp.Derivative(v[j] ** 3, v[j]))(values), 3 * values**2)
+    matrix = np.array([[0.3, 0.7], [1.1, 0.2]])
+    assert compile_plain(sp.Derivative(sp.Trace(X * X), X[0, 1]))(matrix) == pytest.approx(2.2)
+
+
+def test_integrals_with_entries() -> None:
+    values = np.array([0.3, 0.7, 1.1])
+    kernel = compile_plain(sp.Integral(sp.sin(t * v[i]), (t, 0, x)))
+    np.testing.assert_allclose(kernel(values, 2.0), (1 - np.cos(2 * values)) / values)
+    assert compile_plain(sp.Integral(t * X[0, 0], (t, 0, x)))(np.eye(1), 2.0) == pytest.approx(2.0)
+
+
 def test_derivatives_through_named_intermediates() -> None:
     kernel = compile_plain([sp.Eq(y, x**2), sp.Derivative(y**3, y), sp.Derivative(y**3, x), sp.Derivative(y + x**2, y)])
     assert kernel(2.0) == [48.0, 192.0, 1.0]
@@ -149,7 +176,8 @@ REFUSED = {
     "large integral": (sp.Integral(sp.Add(*(sp.sin(k * x) for k in range(1, 150))), (x, 0, 1)), "large"),
     "derivative through time": (sp.Derivative(q**2, t), "doit"),
     "derivative of an undefined function": (sp.Derivative(f(x), x), "undefined function f"),
-    "derivative for an entry": (sp.Derivative(v[0] ** 2, v[0]), "wrt="),
+    "derivative for computed entries": ([sp.Eq(u[i], v[i] ** 2), sp.Derivative(u[0] ** 2, u[0])], "computed"),
+    "derivative for many entries": (sp.Derivative(v[i] ** 2 * v[0], v[i]), "array for"),
     "derivative for an integer": (sp.Derivative(x**i, i), "integer"),
     "derivative of an array for an array": (sp.Derivative(X * X, X), "array for an array"),
     "symbolic order": (sp.Derivative(sp.sin(x), (x, n)), "order n"),

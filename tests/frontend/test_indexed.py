@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from symbackprop.errors import ShapeError, UnsupportedExpressionError
+from symbackprop.errors import InputError, ShapeError, UnsupportedExpressionError
 from tests.frontend.helpers import evaluate, graph, program
+from tests.plain import compile_plain
 
 m, n, k, d = sp.symbols("m n k d")
 i, j = sp.symbols("i j")
 SIZES = {"m": 3, "n": 5, "k": 2, "d": 4, "N": 6, "A_0": 3, "E_0": 7, "x_0": 5, "r": 3}
-A, B, E = sp.IndexedBase("A"), sp.IndexedBase("B"), sp.IndexedBase("E")
+A, B, C, E = (sp.IndexedBase(name) for name in "ABCE")
 x, y, w = sp.IndexedBase("x"), sp.IndexedBase("y"), sp.IndexedBase("w")
 tok = sp.IndexedBase("tok")
 over_j = (j, 0, n - 1)
@@ -35,7 +36,7 @@ CASES = [
     (sp.Sum(x[j] * y[n - 1 - j], over_j), lambda v: (v["x"] * v["y"][::-1]).sum()),
     (sp.Sum(A[j, j], over_j), lambda v: np.trace(v["A"])),
     (sp.Sum(A[j, j] * x[j], over_j), lambda v: np.diag(v["A"]) @ v["x"]),
-    (sp.Sum(A[j, j + 1], (j, 0, n - 2)), lambda v: np.trace(v["A"], offset=1)),
+    (sp.Sum(C[j, j + 1], (j, 0, n - 2)), lambda v: np.trace(v["C"], offset=1)),
     (sp.Sum(x[j], (j, 1, n - 1)) - x[0], lambda v: v["x"][1:].sum() - v["x"][0]),
     (sp.Sum(x[j] / y[j], over_j), lambda v: (v["x"] / v["y"]).sum()),
     (sp.Sum(A[i, j] * x[j] / y[j], over_j), lambda v: v["A"] @ (v["x"] / v["y"])),
@@ -52,7 +53,7 @@ CASES = [
     (sp.Sum(w[i, tok[j], j], over_j), lambda v: v["w"][:, v["tok"], np.arange(5)].sum(1)),
     (sp.Sum(sp.MatrixSymbol("M", m, n)[i, j] * x[j], over_j, over_i), lambda v: (v["M"] @ v["x"]).sum()),
 ]
-EXTRA = {"w_0": 2, "w_1": 3, "y_0": 5}
+EXTRA = {"C_0": 5, "w_0": 2, "w_1": 3, "y_0": 5}
 
 
 @pytest.mark.parametrize(("expr", "reference"), CASES, ids=range(len(CASES)))
@@ -182,3 +183,20 @@ def test_refusals(expr, error, text) -> None:
     with pytest.raises(error) as caught:
         program(expr)
     assert str(caught.value).startswith(text)
+
+
+def test_a_free_index_passed_by_name() -> None:
+    """It is an axis of the output; the error says so, and how to make it an argument."""
+    expr = sp.Sum(A[i, j] * x[j], over_j)
+    at = {"A": np.arange(6.0).reshape(2, 3), "x": np.ones(3)}
+    kernel = compile_plain(expr)
+    np.testing.assert_array_equal(kernel(**at), [3, 12])
+    with pytest.raises(InputError) as caught:
+        kernel(**at, i=1)
+    assert str(caught.value) == (
+        "i: no such argument\n  expected: A, x\n  found: i\n"
+        "  hint: i is a free index and so an axis of the output; list it in inputs= to pass its value instead"
+    )
+    with pytest.raises(InputError, match="n is a size, read off the shapes of the arguments"):
+        kernel(**at, n=3)
+    assert compile_plain(expr, inputs=[A, x, i])(at["A"], at["x"], 1) == 12

@@ -173,3 +173,9 @@ def test_refusals(expr, error, text) -> None:
     with pytest.raises(error) as caught:
         program(expr)
     assert str(caught.value).startswith(text)
+
+
+def test_a_gradient_read_while_it_is_added_to() -> None:
+    """One term of x's gradient goes to its own place and, as part of another, to a gathered one."""
+    agrees(sp.Sum(y[i] * (x[word[i]] + x[i]) * x[word[i]], over_i))
+    agrees(sp.Product(1 + (x[sp.Mod(i + 1, n)] + x[i]) * x[sp.Mod(i + 1, n)] * y[i], over_i))

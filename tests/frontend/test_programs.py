@@ -28,6 +28,7 @@ a, b, s = sp.symbols("a b s")
 t = sp.Idx("t", n)
 W, x = sp.MatrixSymbol("W", m, n), sp.MatrixSymbol("x", n, 1)
 bias, u, z, h = (sp.MatrixSymbol(name, m, 1) for name in ("b", "u", "z", "h"))
+K, g = sp.MatrixSymbol("K", n, n), sp.MatrixSymbol("g", n, 1)
 A, v, y = sp.IndexedBase("A"), sp.IndexedBase("v"), sp.IndexedBase("y")
 
 RNG = np.random.default_rng(0)
@@ -42,6 +43,26 @@ def test_equations_name_intermediates() -> None:
     assert value == pytest.approx(UP @ hidden)
     np.testing.assert_allclose(gradients["b"], UP * (1 - hidden**2))
     assert "ct_z" in kernel.source
+
+
+@pytest.mark.parametrize("at", [(i, j), sp.symbols("p q", cls=sp.Idx)], ids=["symbols", "Idx"])
+def test_a_matrix_by_its_entries(at: Any) -> None:
+    """The indices run over all rows and columns of the matrix, whether the right-hand side reads them or not."""
+    p, q = at
+    gauss = sp.Eq(K[p, q], sp.exp(-((v[p] - v[q]) ** 2)) + sp.KroneckerDelta(p, q))
+    likelihood = -(g.T * K.I * g)[0, 0] / 2 - sp.log(sp.Determinant(K)) / 2
+    kernel = compile_plain([gauss, sp.Eq(g[p, 0], y[p] ** 2), likelihood])
+    rhs = VECTOR + 2
+    matrix = np.exp(-((VECTOR[:, None] - VECTOR) ** 2)) + np.eye(4)
+    solved = np.linalg.solve(matrix, rhs**2)
+    value, gradients = kernel.value_and_grad(v=VECTOR, y=rhs)
+    assert value == pytest.approx(-(rhs**2) @ solved / 2 - np.log(np.linalg.det(matrix)) / 2)
+    np.testing.assert_allclose(gradients["y"], -2 * rhs * solved)
+    outer = (np.outer(solved, solved) - np.linalg.inv(matrix)) / 2
+    slope = outer * (matrix - np.eye(4)) * -2 * (VECTOR[:, None] - VECTOR)
+    np.testing.assert_allclose(gradients["v"], (slope - slope.T).sum(axis=1), rtol=1e-10)
+    rows = compile_plain([sp.Eq(K[p, q], v[p]), K])
+    np.testing.assert_array_equal(rows(v=VECTOR), np.repeat(VECTOR[:, None], 4, axis=1))
 
 
 def test_the_same_graph_as_written_out() -> None:
@@ -148,6 +169,8 @@ REFUSED: dict[str, tuple[Any, type[SymbackpropError], str]] = {
         "expected: m\n  found: n",
     ),
     "equation": (sp.Eq(a**2 + b, 3), UnsupportedExpressionError, "difference"),
+    "one entry of a matrix": ([sp.Eq(W[0, i], a), W * x], UnsupportedExpressionError, "FunctionMatrix"),
+    "diagonal of a matrix": ([sp.Eq(K[i, i], a), sp.Trace(K)], UnsupportedExpressionError, "as in K[i, j]"),
     "one entry": ([sp.Eq(y[0], a)], UnsupportedExpressionError, "indices that are not free"),
     "repeated index": ([sp.Eq(y[i, i], v[i])], UnsupportedExpressionError, "indices that are not free"),
     "missing index": ([sp.Eq(a, v[i]), a * 2], UnsupportedExpressionError, "write a[i] on the left"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import sympy as sp
 
 import symbackprop as sbp
+from symbackprop.errors import InputError
 from tests.plain import compile_plain
 
 HOSTILE = [
@@ -51,6 +53,23 @@ def test_equal_names() -> None:
     unnamed = compile_plain(plain + positive + real)
     assert [r.name for r in unnamed.inputs] == ["x", "x_1", "x_2"]
     assert unnamed(x=1.0, x_1=2.0, x_2=4.0) == 7.0
+
+
+def test_equal_names_in_a_list() -> None:
+    """The first bears the name, the others are numbered in order; a symbol that has such a name keeps it."""
+    first, second, third = sp.Dummy("u"), sp.Dummy("u"), sp.Symbol("u")
+    kernel = compile_plain(first * second**2, inputs=[second, first])
+    assert [r.name for r in kernel.inputs] == ["u", "u_1"]
+    assert kernel.value_and_grad(3.0, 2.0) == (18.0, {"u": 12.0, "u_1": 9.0})
+    numbered = sp.Symbol("u_1")
+    kernel = compile_plain(first - second / third + numbered, inputs=[third, numbered, first, second], wrt=[second])
+    assert [r.name for r in kernel.inputs] == ["u", "u_1", "u_2", "u_3"]
+    assert kernel.value_and_grad(2.0, 5.0, 7.0, 8.0) == (8.0, {"u_3": -0.5})
+    assert [r.name for r in compile_plain(third + numbered + first).inputs] == ["u", "u_2", "u_1"]
+    with pytest.raises(InputError, match="inputs lists 'u', which 2 different inputs are named"):
+        compile_plain(first + third, inputs=["u", first])
+    with pytest.raises(InputError, match="two inputs are named 'u'"):
+        compile_plain(first + sp.MatrixSymbol("u", 2, 1)[0, 0], inputs=[first, sp.MatrixSymbol("u", 2, 1)])
 
 
 def test_wild_symbols() -> None:

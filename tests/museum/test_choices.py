@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
 
-from tests.museum.exhibit import check, kernel
+from tests.museum.exhibit import check, kernel, slopes
 
 x, y, z, a, b, mu = sp.symbols("x y z a b mu")
 n, p = sp.symbols("n p", integer=True, positive=True)
@@ -274,3 +275,46 @@ def test_energy_of_charges_without_self_interaction() -> None:
                 by_charge[first] += 2 * charges[second] / length
                 by_place[first] -= 2 * charges[first] * charges[second] * apart / length**3
     check(f, {"q": charges, "r": places}, energy, {"q": by_charge, "r": by_place})
+
+
+def test_counts_of_zeros_compared() -> None:
+    """SymPy #22106: pieces whose conditions compare a sum of three Piecewise fail when lambdified; two work."""
+    symbols = sp.symbols("a b c", real=True)
+    zeros = sp.Add(*(sp.Piecewise((1, sp.Eq(symbol, 0)), (0, True)) for symbol in symbols))
+    picked = [sp.Piecewise((x, condition), (0, True)) for condition in (sp.Eq(zeros, 2), zeros >= 1, zeros >= 2)]
+    f = kernel(picked, wrt=[x], inputs=[x, *symbols], plain=True)
+    for row, chosen in (((0, 1, 0), (1, 1, 1)), ((0, 0, 0), (0, 1, 1)), ((1, 0, 1), (0, 1, 0)), ((1, 1, 1), (0, 0, 0))):
+        values, grads = f.value_and_grad(3.0, *map(float, row))
+        assert list(values) == [3.0 * one for one in chosen]
+        assert grads == {"x": float(sum(chosen))}
+
+
+def test_box_of_three_conditions() -> None:
+    """SymPy #14295: And of three relations was printed as logical_and with three arguments, the last one the output."""
+    density = sp.cos(sp.pi * x / 3) * sp.exp(-sp.Abs(x) - sp.Abs(y) - sp.Abs(z))
+    inside = sp.And(sp.Abs(x) <= 3, sp.Abs(y) <= 3, sp.Abs(z) <= 3)
+    f = kernel(sp.Piecewise((density, inside), (0 * x * y * z, True)))
+    decay = math.exp(-3)
+    slope = -math.pi / 3 * math.sin(math.pi / 3) * decay - decay / 2
+    check(f, {"x": 1.0, "y": 1.0, "z": -1.0}, decay / 2, {"x": slope, "y": -decay / 2, "z": decay / 2})
+    check(f, {"x": 1.0, "y": 1.0, "z": 4.0}, 0.0, {"x": 0.0, "y": 0.0, "z": 0.0})
+
+
+def test_distance_from_a_cone() -> None:
+    """CasADi #2491: the squared distance from {|u| <= r}, by pieces, has no Jacobian as SX, and none at u = 0."""
+    u, r = sp.MatrixSymbol("u", n, 1), sp.Symbol("r")
+    norm = sp.sqrt(sp.Trace(u.T * u))
+    f = kernel(sp.Piecewise((norm**2 + r**2, norm <= -r), (0, norm <= r), ((norm - r) ** 2 / 2, True)), plain=True)
+    check(f, {"u": np.array([3.0, 4.0]), "r": 1.0}, 8.0, {"u": [2.4, 3.2], "r": -4.0})
+    check(f, {"u": np.zeros(2), "r": 1.0}, 0.0, {"u": np.zeros(2), "r": 0.0})
+    check(f, {"u": np.zeros(2), "r": -1.0}, 1.0, {"u": np.zeros(2), "r": -2.0})
+
+
+def test_speed_along_a_curve_of_two_pieces() -> None:
+    """numba #3346: the norm of a tangent, a root of two Piecewise, cannot be compiled as lambdify prints it."""
+    inside = (x >= 0) & (x <= 2 * sp.pi)
+    parts = [sp.Piecewise(((radius * part(x)) ** 2, inside), (0, True)) for radius, part in ((a, sp.sin), (b, sp.cos))]
+    f = kernel(sp.sqrt(sp.Add(*parts)), plain=True)
+    point = {"a": 2.0, "b": 3.0, "x": 1.0}
+    check(f, point, *slopes(lambda a, b, x: mp.sqrt((a * mp.sin(x)) ** 2 + (b * mp.cos(x)) ** 2), point))
+    check(f, point | {"x": -1.0}, 0.0, {"a": 0.0, "b": 0.0, "x": 0.0})

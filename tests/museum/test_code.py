@@ -1,4 +1,4 @@
-"""Expressions no printer could write down: names, matrices, arrays, derivatives, sizes."""
+"""Expressions no printer could write down: names, matrices, programs, sizes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
-from sympy.tensor.array import expressions as arrays
+from sympy.codegen.ast import Assignment
 
-from symbackprop.errors import UnsupportedExpressionError
+from symbackprop.errors import ShapeError, UnsupportedExpressionError
 from tests.museum.exhibit import assert_close, check, kernel, slopes
 
 x, y, t, a, b = sp.symbols("x y t a b")
@@ -57,6 +57,18 @@ def test_name_of_a_common_subexpression() -> None:
     """SymPy #25043: with cse a symbol x0, real, is mistaken for the printer's own x0: 256 instead of 16."""
     c, v = sp.symbols("c"), sp.symbols("x0", real=True)
     check(kernel(c * v**2 + c * (v**4 - v**2)), {"c": 1.0, "x0": 2.0}, 16.0, {"c": 16.0, "x0": 32.0})
+
+
+def test_braces_do_not_change_the_order_of_a_product() -> None:
+    """SymPy #20883: with A_{whatever} instead of A, lambdify of A*Matrix([x1, x2, x3]) multiplies the wrong way."""
+    A, entries = sp.MatrixSymbol("A_{whatever}", 3, 3), sp.symbols("x1 x2 x3")
+    grid, point, ct = rng.standard_normal((3, 3)), np.array([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 2.0])
+    f = kernel(A * sp.Matrix(entries), inputs=[*entries, A], plain=True)
+    value, residuals = f.fprop(*point, grid)
+    assert_close(value, (grid @ point)[:, None])
+    *slope, by_matrix = f.bprop(residuals, ct[:, None]).values()
+    assert_close(slope, grid.T @ ct)
+    assert_close(by_matrix, np.outer(ct, point))
 
 
 def test_dummies_of_one_name() -> None:
@@ -129,6 +141,48 @@ def test_matrix_of_scalars_over_a_batch() -> None:
         expected,
         {"a": np.full(5, 2.0), "b": 5 * (1 + 1 + 20.0)},
         upstream=np.ones((5, 2, 2)),
+    )
+
+
+def test_one_array_among_numbers() -> None:
+    """SymPy #19259: lambdify of Matrix([[a, b], [c, d]]) at an array a and numbers makes a 2 x 2 array of objects."""
+    c, d = sp.symbols("c d")
+    f = kernel(sp.Matrix([[a, b], [c, d]]), batch={"a": "N"}, plain=True)
+    first, ct = np.arange(4.0), rng.standard_normal((4, 2, 2))
+    check(
+        f,
+        {"a": first, "b": 1.0, "c": 2.0, "d": 3.0},
+        [[[entry, 1.0], [2.0, 3.0]] for entry in first],
+        {"a": ct[:, 0, 0], "b": ct[:, 0, 1].sum(), "c": ct[:, 1, 0].sum(), "d": ct[:, 1, 1].sum()},
+        upstream=ct,
+    )
+
+
+def test_matrix_without_entries_is_refused() -> None:
+    """SymPy #27174: lambdify of a 0 x 1 matrix returns an array of shape (0,)."""
+    with pytest.raises(ShapeError, match="no entries"):
+        kernel(sp.Matrix(0, 1, []))
+
+
+def test_matrices_no_printer_knew() -> None:
+    """SymPy #17013: the NumPy printer lacks FunctionMatrix, OneMatrix, DiagonalMatrix, DiagMatrix and DiagonalOf."""
+    A, B, v = sp.MatrixSymbol("A", n, n), sp.MatrixSymbol("B", n, n), sp.MatrixSymbol("v", n, 1)
+    row, column = sp.symbols("i j", integer=True)
+    table = sp.FunctionMatrix(n, n, sp.Lambda((row, column), row + 2 * column))
+    expr = table * A + sp.OneMatrix(n, n) * sp.Trace(B) + sp.DiagonalMatrix(B) + sp.DiagMatrix(v + sp.DiagonalOf(A))
+    first, second, ct = rng.standard_normal((3, 3, 3))
+    vector = rng.standard_normal(3)
+    numbers = np.add.outer(np.arange(3.0), 2 * np.arange(3.0))
+    check(
+        kernel(expr, plain=True),
+        {"A": first, "B": second, "v": vector},
+        numbers @ first + np.trace(second) + np.diag(np.diag(second) + vector + np.diag(first)),
+        {
+            "A": numbers.T @ ct + np.diag(np.diag(ct)),
+            "B": ct.sum() * np.eye(3) + np.diag(np.diag(ct)),
+            "v": np.diag(ct),
+        },
+        upstream=ct,
     )
 
 
@@ -211,51 +265,14 @@ def test_orbital_elements() -> None:
         assert_close(found[name], slope, 1e-11)
 
 
-# -- arrays ------------------------------------------------------------------------------------------------------------
+# -- programs and refusals ---------------------------------------------------------------------------------------------
 
 
-def test_array_symbol() -> None:
-    """SymPy #26807: lambdify of an expression with an ArraySymbol recurses without end."""
-    A = arrays.ArraySymbol("A", (2, 2))
-    grid, ct = rng.standard_normal((2, 2, 2))
-    check(kernel(arrays.ArrayAdd(A, A), plain=True), {"A": grid}, 2 * grid, {"A": 2 * ct}, upstream=ct)
-
-
-def test_permuted_outer_product() -> None:
-    """SymPy #26946: array_derive of PermuteDims by a vector permutes axes that are not there."""
-    v = arrays.ArraySymbol("x", (3,))
-    outer = arrays.PermuteDims(arrays.ArrayTensorProduct(v, v), (1, 0))
-    values, ct = rng.standard_normal(3), rng.standard_normal((3, 3))
-    check(kernel(outer, plain=True), {"x": values}, np.outer(values, values), {"x": (ct + ct.T) @ values}, upstream=ct)
-
-
-# -- derivatives inside expressions ------------------------------------------------------------------------------------
-
-
-def test_unevaluated_derivatives_of_known_functions() -> None:
-    """SymPy #9339: lambdify of Derivative(sin(t), t)/sqrt(...) ends in a NameError."""
-    first, second = sp.Derivative(sp.sin(t), t), sp.Derivative(sp.cos(t), t)
-    point = {"t": 0.1}
-    check(
-        kernel(first / sp.sqrt(first**2 + second**2) + second),
-        point,
-        *slopes(lambda t: mp.cos(t) / mp.sqrt(mp.cos(t) ** 2 + mp.sin(t) ** 2) - mp.sin(t), point),
-        rtol=1e-11,
-    )
-
-
-def test_derivative_at_a_point() -> None:
-    """SymEngine #1209: putting a value into the derivative of a function leaves a Subs behind."""
-    check(kernel(sp.Subs(sp.Derivative(x**2 * y, x), x, 3 * y)), {"y": 2.0}, 24.0, {"y": 24.0})
-
-
-def test_function_of_time_and_its_derivative() -> None:
-    """SymPy #10844, #13753, #14648 and #26663: lambdify with arguments f(t) and f(t).diff(t) is a syntax error."""
-    f = sp.Function("f")(t)
-    compiled = kernel(a * f + b * f.diff(t), inputs=[a, b, f, f.diff(t)])
-    value, grads = compiled.value_and_grad(2.0, 3.0, 5.0, 7.0)
-    assert value == 31.0
-    assert list(grads.values()) == [5.0, 7.0, 2.0, 3.0]
+def test_assignment_of_a_number() -> None:
+    """SymPy #30395: x**2 + sqrt(y) - sin(x*z), assigned to a name, is printed as array operators, or not at all."""
+    f = kernel([Assignment(sp.Symbol("blah"), x**2 + sp.sqrt(y) - sp.sin(x * t))], plain=True)
+    point = {"t": 0.7, "x": 0.3, "y": 2.0}
+    check(f, point, *slopes(lambda t, x, y: x**2 + mp.sqrt(y) - mp.sin(x * t), point))
 
 
 def test_undefined_function_is_refused() -> None:

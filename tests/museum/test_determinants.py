@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,10 @@ def check_singular(minor: Any, matrix: np.ndarray, cofactors: list[list[float]])
     value, grads = minor.value_and_grad(matrix)
     assert abs(value) < 1e-12
     np.testing.assert_allclose(grads["A"], cofactors, rtol=0, atol=1e-8)
+
+
+def test_log_of_a_tiny_determinant() -> None:
+    """PyTorch #18448 and #18450: logdet of eye(512)/500000 is -inf, as the determinant underflows."""
+    A = sp.MatrixSymbol("A", n, n)
+    f = kernel(sp.log(sp.Determinant(A)))
+    check(f, {"A": np.eye(64) * 1e-10}, 64 * math.log(1e-10), {"A": np.eye(64) * 1e10})

@@ -77,6 +77,20 @@ def test_product_with_zeros() -> None:
     check(f, {"x": np.array([-2.0, 3.0])}, -6.0, {"x": [3.0, -2.0]})
 
 
+def test_products_whose_factors_overflow() -> None:
+    """PyTorch #194699: 1e13 and zeros in single precision, gradients multiply infinity by zero; here 1e200."""
+    f = kernel(sp.Product(x[j], (j, 0, n - 1)), plain=True)
+    big = 1e200
+    check(f, {"x": np.array([big, 0.0, 0.0, big, big, 0.0, big])}, 0.0, {"x": np.zeros(7)})
+
+
+def test_running_products_with_a_zero() -> None:
+    """burn #3864, PyTensor #1911 and Theano #5197: the gradient of cumprod at [2, 0, 3, 4] is [1, nan, nan, nan]."""
+    f = kernel(sp.Sum(sp.Product(x[j], (j, 0, i)), (i, 0, n - 1)), plain=True)
+    check(f, {"x": np.array([2.0, 0.0, 3.0, 4.0])}, 2.0, {"x": [1.0, 32.0, 0.0, 0.0]})
+    check(f, {"x": np.array([2.0, 3.0])}, 8.0, {"x": [4.0, 2.0]})
+
+
 def test_product_of_equal_factors() -> None:
     """SymPy #20848: `diff(Product(x, (y, 1, 5)), x)` stays unevaluated."""
     check(kernel(sp.Product(t, (j, 1, 5)), plain=True), {"t": 3.0}, 243.0, {"t": 405.0})
@@ -164,6 +178,22 @@ def test_inner_bound_that_depends_on_the_outer_index() -> None:
         (np.triu(grid) ** 2).sum(),
         {"A": 2 * np.triu(grid)},
     )
+
+
+def test_inner_bound_above_the_outer_index() -> None:
+    """SymPy #15767: of two ways to write the sum of g[k]*g[l] over k < l <= K, doit expands one, not the other."""
+    g, low, high = sp.IndexedBase("g"), *sp.symbols("k l", cls=sp.Idx)
+    nested = sp.Sum(g[low] * sp.Sum(g[high], (high, low + 1, N)), (low, 0, N))
+    for expr in (nested, sp.Sum(g[low] * g[high], (high, low + 1, N), (low, 0, N))):
+        check(kernel(expr, plain=True), {"g": np.array([2.0, 3.0, 5.0])}, 31.0, {"g": [8.0, 7.0, 5.0]})
+
+
+def test_bounds_from_the_index() -> None:
+    """SymPy #7910, #9594 and #9635: Sum takes no Idx; with a range it needs no other bounds."""
+    index, values = sp.Idx("i", (1, 4)), np.array([9.0, 1.0, 2.0, 3.0, 4.0])
+    expected = (10.0, {"A": [0.0, 1.0, 1.0, 1.0, 1.0]})
+    check(kernel(sp.Sum(A[index], index), plain=True), {"A": values}, *expected)
+    check(kernel(sp.Sum(sp.Indexed("A", index), (index, 1, 4)), plain=True), {"A": values}, *expected)
 
 
 def test_index_with_a_backslash() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from sympy.codegen.cfunctions import Cbrt
 
 from tests.museum.exhibit import check, kernel
 
@@ -223,6 +225,13 @@ def test_remainder() -> None:
     check(f, {"a": 7.5, "b": -2.0}, -0.5, {"a": 1.0, "b": 4.0})
 
 
+def test_negative_remainder() -> None:
+    """SymPy #17737: -Mod(x, y) was printed as -x % y, which is Mod(-x, y)."""
+    f = kernel(-sp.Mod(x, y), plain=True)
+    check(f, {"x": 3.0, "y": 7.0}, -3.0, {"x": -1.0, "y": 0.0})
+    check(f, {"x": -3.0, "y": 7.0}, -4.0, {"x": -1.0, "y": -1.0})
+
+
 # -- powers, angles ----------------------------------------------------------------------------------------------------
 
 
@@ -261,3 +270,58 @@ def test_angle_at_the_origin() -> None:
     check(f, {"y": u, "x": v}, math.atan2(u, v), {"y": v / square, "x": -u / square})
     check(f, {"y": 0.0, "x": 1.0}, 0.0, {"y": 1.0, "x": 0.0})
     check(f, {"y": 0.0, "x": -1.0}, math.pi, {"y": -1.0, "x": 0.0})
+
+
+# -- roots of magnitudes -----------------------------------------------------------------------------------------------
+
+r = sp.Symbol("r", real=True)
+
+
+@pytest.mark.parametrize(
+    ("expr", "slope"),
+    [
+        (sp.real_root(r, 3), math.inf),
+        (sp.real_root(x, 3), math.inf),
+        (sp.real_root(r, 5) * sp.exp(-r) * sp.cosh(r), math.inf),
+        (sp.cbrt(r), math.inf),
+        (sp.sign(r) * sp.sqrt(sp.Abs(r)), math.inf),
+        (r ** sp.Rational(4, 3), 0.0),
+        (sp.real_root(r, 3) ** 3, 1.0),
+        (sp.real_root(r, 3) ** 5, 0.0),
+        (sp.Abs(r) ** sp.Rational(1, 3), 0.0),
+        (sp.sqrt(sp.Abs(r)), 0.0),
+        ((x**2) ** sp.Rational(1, 3), 0.0),
+        (sp.real_root(r, 3) ** 2, 0.0),
+    ],
+    ids=str,
+)
+def test_roots_at_zero(expr: sp.Expr, slope: float) -> None:
+    """SymPy writes the real root as sign(x)*|x|**(1/3), whose factors have slopes 0 and infinity at 0: nan together.
+
+    The slope is the limit where both sides agree, infinite or not, and 0 at a cusp, as for |x|.
+    """
+    name = str(*expr.free_symbols)
+    f = kernel(expr, plain=True)
+    check(f, {name: 0.0}, 0.0, {name: slope})
+    limit = sp.lambdify(*expr.free_symbols, expr, "mpmath")
+    for at in (0.7, 2.0):
+        check(f, {name: at}, float(limit(at)), {name: float(mpmath.diff(limit, at))})
+
+
+def test_roots_of_negative_numbers() -> None:
+    """`real_root` and `Cbrt` are real there; x**(1/3) is SymPy's principal root, which is not: nan."""
+    check(kernel(Cbrt(r), plain=True), {"r": 0.0}, 0.0, {"r": math.inf})
+    for expr in (sp.real_root(r, 3), Cbrt(r)):
+        check(kernel(expr, plain=True), {"r": -8.0}, -2.0, {"r": 1 / 12})
+    check(kernel(sp.Abs(r) ** sp.Rational(1, 3), plain=True), {"r": -8.0}, 2.0, {"r": -1 / 12})
+    check(kernel(sp.cbrt(r), plain=True), {"r": -8.0}, math.nan, {"r": math.nan})
+
+
+def test_slope_of_a_power_of_zero_for_its_exponent() -> None:
+    """d/dy x**y = x**y*log(x) tends to 0 for y > 0 as x goes to 0; taken at 0 it is 0 times infinity."""
+    f, g = kernel(r**t, plain=True), kernel(sp.Abs(r) ** t, plain=True)
+    check(f, {"r": 0.0, "t": 2.0}, 0.0, {"r": 0.0, "t": 0.0})
+    check(f, {"r": 0.0, "t": 1.0}, 0.0, {"r": 1.0, "t": 0.0})
+    check(f, {"r": 0.0, "t": 0.5}, 0.0, {"r": math.inf, "t": 0.0})
+    check(g, {"r": 0.0, "t": 0.5}, 0.0, {"r": 0.0, "t": 0.0})
+    check(g, {"r": -2.0, "t": 0.5}, math.sqrt(2), {"r": -math.sqrt(0.125), "t": math.sqrt(2) * math.log(2)})

@@ -179,6 +179,31 @@ def test_a_vector_times_its_own_norm() -> None:
     )
 
 
+def test_least_squares_by_the_matrix() -> None:
+    """SymPy #23423: the derivative of |x - Theta*X|^2 by Theta stays an array; one name ends in a comma."""
+    Theta, X, x = sp.MatrixSymbol("Theta", 3, 4), sp.MatrixSymbol("X_k", 4, 1), sp.MatrixSymbol("x_k+1,", 3, 1)
+    miss = x - Theta * X
+    grid, state, target = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal(3)
+    f = kernel(miss.T * miss, inputs=[Theta, X, x], plain=True)
+    off = target - grid @ state
+    value, grads = f.value_and_grad(grid, state, target)
+    np.testing.assert_allclose(value, off @ off, rtol=1e-13)
+    for found, expected in zip(grads.values(), (-2 * np.outer(off, state), -2 * grid.T @ off, 2 * off), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_quadratic_model() -> None:
+    """SymPy #9840: f = x'Hx/2 + c'x had no diff by x, hence no Hessian."""
+    H, x, c = square("H"), sp.MatrixSymbol("x", 3, 1), sp.MatrixSymbol("c", 3, 1)
+    xs, cs = rng.standard_normal((2, 3))
+    check(
+        kernel(sp.Rational(1, 2) * x.T * H * x + c.T * x, plain=True),
+        {"H": M3, "x": xs, "c": cs},
+        xs @ M3 @ xs / 2 + cs @ xs,
+        {"H": np.outer(xs, xs) / 2, "x": (M3 + M3.T) @ xs / 2 + cs, "c": xs},
+    )
+
+
 def test_moving_point() -> None:
     """SymPy #10989: `v*t + r` could be differentiated neither by r nor by v, and stayed a Derivative by t."""
     v, r, t = sp.MatrixSymbol("v", 3, 1), sp.MatrixSymbol("r", 3, 1), sp.Symbol("t")
@@ -292,6 +317,19 @@ def test_one_layer_with_a_squared_loss() -> None:
         {"W": weights, "x": vector, "b": bias, "y": target},
         ((out - target) ** 2).sum() / 2,
         {"W": np.outer(delta, vector), "x": weights.T @ delta, "b": delta, "y": target - out},
+    )
+
+
+def test_entrywise_product_with_a_product() -> None:
+    """SymPy #17138: lambdify of HadamardProduct(A*B, A) is a syntax error."""
+    A, B = sp.MatrixSymbol("A", n, n), sp.MatrixSymbol("B", n, n)
+    ct = rng.standard_normal((3, 3))
+    check(
+        kernel(sp.HadamardProduct(A * B, A), plain=True),
+        {"A": M3, "B": N3},
+        (M3 @ N3) * M3,
+        {"A": (ct * M3) @ N3.T + ct * (M3 @ N3), "B": M3.T @ (ct * M3)},
+        upstream=ct,
     )
 
 

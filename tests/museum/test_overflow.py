@@ -146,3 +146,72 @@ def test_numbers_that_are_names() -> None:
     f = kernel(sp.E * x + sp.pi + sp.EulerGamma + sp.GoldenRatio)
     golden = (1 + math.sqrt(5)) / 2
     check(f, {"x": 2.0}, 2 * math.e + math.pi + 0.5772156649015329 + golden, {"x": math.e})
+
+
+def test_sinc_without_pi() -> None:
+    """SymPy #13642: lambdify prints NumPy's sinc, which is sin(pi*x)/(pi*x): 3.9e-17 instead of 0.84 at 1."""
+    f, slope = kernel(sp.sinc(x), plain=True), kernel(sp.Derivative(sp.sinc(x), x), plain=True)
+    for at in (1.0, 1e-3, -2.5):
+        exact = [float(mp.diff(mp.sinc, at, order)) for order in (0, 1, 2)]
+        check(f, {"x": at}, exact[0], {"x": exact[1]})
+        check(slope, {"x": at}, exact[1], {"x": exact[2]})
+    check(f, {"x": 0.0}, 1.0, {"x": 0.0})
+    check(slope, {"x": 0.0}, 0.0, {"x": -1 / 3})
+
+
+def test_survival_of_a_weibull_variable() -> None:
+    """aeppl #156: with log(1 - exp(log(1 - exp(-(x/b)**a)))) the slope by a at x = 50 is -inf, not -50*log(50)."""
+    f = kernel(sp.log(1 - sp.exp(sp.log(1 - sp.exp(-((x / b) ** a))))), plain=True)
+    check(f, {"x": 50.0, "a": 1.0, "b": 1.0}, -50.0, {"x": -1.0, "a": -50 * math.log(50), "b": 50.0})
+
+
+def test_softplus_of_a_logarithm() -> None:
+    """PyTensor #1451: log(1 + exp(log(x))) is not seen to be log1p(x)."""
+    f = kernel(sp.log(1 + sp.exp(sp.log(x))), plain=True)
+    check(f, {"x": 1e-20}, 1e-20, {"x": 1.0})
+    check(f, {"x": 3.0}, math.log(4), {"x": 0.25})
+
+
+@pytest.mark.parametrize("at", [-16.5, -22.5, -14.5, 0.3])
+def test_digamma_of_negative_numbers(at: float) -> None:
+    """JAX #37635 and pull request #35307: the slope of digamma at -16.5 is -0.06 instead of 9.81."""
+    for order in (0, 1):
+        f = kernel(sp.polygamma(order, x), plain=True)
+        check(f, {"x": at}, float(mp.psi(order, at)), {"x": float(mp.psi(order + 1, at))}, rtol=1e-12)
+
+
+def test_digamma_at_its_ends() -> None:
+    """JAX #37763: digamma(0) is nan. #38608: so is polygamma(1, inf), where it is 0."""
+    assert kernel(sp.digamma(x), plain=True)(0.0) == -math.inf
+    check(kernel(sp.polygamma(1, x), plain=True), {"x": math.inf}, 0.0, {"x": 0.0})
+
+
+def test_area_functions_of_large_numbers() -> None:
+    """JAX #40634: the slopes of arcsinh and arccosh square their argument: 0 instead of 1/x from 1e19 on."""
+    check(kernel(sp.asinh(sp.exp(x)), plain=True), {"x": 500.0}, 500 + math.log(2), {"x": 1.0})
+    check(kernel(sp.acosh(x), plain=True), {"x": 1e200}, math.log(2e200), {"x": 1e-200})
+
+
+def test_division_by_a_binomial() -> None:
+    """SymPy #26771: lambdify prints n/binomial(m, n) without the brackets that keep the denominator together."""
+    f = kernel(a / sp.binomial(b, a), plain=True)
+    point = {"a": 2.5, "b": 4.2}
+    check(f, point, *slopes(lambda a, b: a / mp.binomial(b, a), point), rtol=1e-11)
+    assert f(2.0, 4.0) == pytest.approx(1 / 3, rel=1e-14)
+
+
+def test_density_of_the_uniform_beta() -> None:
+    """JAX #15598: the gradient of the log density of Beta(a, b) at a = b = 1 is wrong; logarithms of x must stay."""
+    f = kernel((a - 1) * sp.log(x) + (b - 1) * sp.log(1 - x) - sp.log(sp.beta(a, b)), plain=True)
+    for values in ({"a": 1.0, "b": 1.0, "x": 0.5}, {"a": 300.0, "b": 400.0, "x": 0.45}):
+        value, grads = slopes(
+            lambda a, b, x: (a - 1) * mp.log(x) + (b - 1) * mp.log(1 - x) - mp.log(mp.beta(a, b)), values
+        )
+        check(f, values, value, grads, rtol=1e-10)
+
+
+def test_root_of_a_lambert_function() -> None:
+    """SymPy #18805 and #27691: lambdify of sqrt(2)*sqrt(LambertW(2*y**2)) ends in a NameError."""
+    point = {"y": 1.3}
+    f = kernel(sp.sqrt(2) * sp.sqrt(sp.LambertW(2 * y**2)), plain=True)
+    check(f, point, *slopes(lambda y: mp.sqrt(2) * mp.sqrt(mp.lambertw(2 * y**2).real), point))

@@ -19,7 +19,7 @@ from symbackprop.ir.node import Const, Input, Node
 from symbackprop.ir.registry import LIBRARY
 from symbackprop.ir.types import TensorType
 from symbackprop.ops.contraction import contract
-from symbackprop.ops.linear_algebra import cofactor, det, inverse, logabsdet, logdet, solve, transposed
+from symbackprop.ops.linear_algebra import cofactor, cofactor_slope, det, inverse, logabsdet, logdet, solve, transposed
 from tests.plain import compile_graph
 
 N = 3
@@ -30,8 +30,9 @@ def array(name: str, *shape: int | str, dtype: str = "float64") -> Input:
     return Input(name, TensorType(tuple(map(Dim.of, shape)), dtype))
 
 
-A, B, v = array("A", N, N), array("B", N, 2), array("v", N)
+A, B, E, v = array("A", N, N), array("B", N, 2), array("E", N, N), array("v", N)
 POINT = {"A": RNG.normal(size=(N, N)), "B": RNG.normal(size=(N, 2)), "v": RNG.normal(size=N)}
+POINT["E"] = np.array([[0.5, 2.0, -1.0], [1.5, 0.25, 3.0], [-2.0, 1.0, 0.75]])
 if np.linalg.det(POINT["A"]) < 0:
     POINT["A"][0] *= -1
 
@@ -41,9 +42,15 @@ def mp_cofactor(a: mpmath.matrix) -> mpmath.matrix:
     out = mpmath.matrix(a.rows, a.cols)
     for i, j in itertools.product(range(a.rows), range(a.cols)):
         rows, cols = ([k for k in range(a.rows) if k != skip] for skip in (i, j))
-        minor = mpmath.matrix([[a[r, c] for c in cols] for r in rows])
-        out[i, j] = (-1) ** (i + j) * mpmath.det(minor)
+        for order in itertools.permutations(cols):
+            turns = sum(p > q for p, q in itertools.combinations(order, 2))
+            out[i, j] += (-1) ** (i + j + turns) * mpmath.fprod(a[r, c] for r, c in zip(rows, order, strict=True))
     return out
+
+
+def mp_cofactor_slope(a: mpmath.matrix, e: mpmath.matrix) -> mpmath.matrix:
+    """Exact up to rounding: the cofactors of a 3 x 3 matrix are quadratic."""
+    return (mp_cofactor(a + e) - mp_cofactor(a - e)) / 2
 
 
 #: Node, and the same by mpmath from the arguments it names.
@@ -53,6 +60,7 @@ CASES: dict[str, tuple[Node, Callable[..., Any]]] = {
     "logdet": (logdet(A), lambda a: mpmath.log(mpmath.det(a["A"]))),
     "logabsdet": (logabsdet(-A), lambda a: mpmath.log(abs(mpmath.det(a["A"])))),
     "cofactor": (cofactor(A), lambda a: mp_cofactor(a["A"])),
+    "cofactor_slope": (cofactor_slope(A, E), lambda a: mp_cofactor_slope(a["A"], a["E"])),
     "solve": (solve(A, B), lambda a: mpmath.inverse(a["A"]) * a["B"]),
     "solve_vector": (solve(A, v), lambda a: mpmath.inverse(a["A"]) * a["v"]),
     "solve_transposed": (solve(transposed(A), v), lambda a: mpmath.inverse(a["A"].T) * a["v"]),
@@ -79,7 +87,7 @@ def test_every_routine_has_a_case() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_value_and_two_derivatives(name: str) -> None:
     node, reference = CASES[name]
-    inputs = [i for i in (A, B, v) if i in set(Graph((), (node,)).nodes())]
+    inputs = [i for i in (A, B, E, v) if i in set(Graph((), (node,)).nodes())]
     weights = Input("w", node.type)
     at = {**POINT, "w": RNG.normal(size=[d.value for d in node.shape])}
     turn = {i: Input(f"u{i.name}", i.type) for i in inputs}
@@ -137,22 +145,59 @@ SINGULAR = {
 @pytest.mark.parametrize("name", SINGULAR)
 def test_cofactors_at_singular_matrices(name: str) -> None:
     matrix = SINGULAR[name]
-    with mpmath.workdps(50):
+    with mpmath.workdps(300):
         want = np.array(mp_cofactor(as_mp(matrix)).tolist(), float)
-    helper = LIBRARY["cofactor"].helpers[-1]
-    scale = np.abs(matrix).max() ** 2
-    with np.errstate(all="ignore"):
-        for got in (interpret([cofactor(A)], {"A": matrix})[0], helper(matrix)):
-            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14 * scale)
+        slope = np.array(mp_cofactor_slope(as_mp(matrix), as_mp(POINT["E"])).tolist(), float)
+    scale = np.abs(matrix).max()
+    kernel = compile_graph(Graph((A, E), (cofactor(A), cofactor_slope(A, E))), [])
+    for got in (
+        interpret([cofactor(A), cofactor_slope(A, E)], {"A": matrix, "E": POINT["E"]}),
+        kernel(matrix, POINT["E"]),
+    ):
+        np.testing.assert_allclose(got[0], want, rtol=1e-12, atol=1e-14 * scale**2)
+        np.testing.assert_allclose(got[1], slope, rtol=1e-12, atol=1e-14 * scale)
+
+
+@pytest.mark.parametrize("rank", [4, 3, 2, 1])
+def test_cofactors_and_their_slope_of_any_rank(rank: int) -> None:
+    """Of 5 x 5 matrices, singular by construction: the cofactors are 0 below rank 4, their slope below rank 3."""
+    rng = np.random.default_rng(rank)
+    matrix = rng.integers(-3, 4, (5, rank)).astype(float) @ rng.integers(-3, 4, (rank, 5))
+    a, e = array("a", 5, 5), array("e", 5, 5)
+    along = rng.normal(size=(5, 5))
+    with mpmath.workdps(60):
+        exact, step = as_mp(matrix), mpmath.mpf(10) ** -20 * as_mp(along)
+        want = np.array(mp_cofactor(exact).tolist(), float)
+        ends = (mp_cofactor(exact + step) - mp_cofactor(exact - step)) * (mpmath.mpf(10) ** 20 / 2)
+        slope = np.array(ends.tolist(), float)
+    kernel = compile_graph(Graph((a, e), (cofactor(a), cofactor_slope(a, e))), [])
+    size = np.abs(matrix).max()
+    for got in (kernel(matrix, along), interpret([cofactor(a), cofactor_slope(a, e)], {"a": matrix, "e": along})):
+        np.testing.assert_allclose(got[0], want, rtol=1e-11, atol=1e-12 * size**4)
+        np.testing.assert_allclose(got[1], slope, rtol=1e-11, atol=1e-12 * size**3)
+
+
+def test_products_of_extreme_pivots_do_not_overflow_on_the_way() -> None:
+    """The determinant is 1e100, and 0 where the last entry is: the other cofactors are within range."""
+    for last in (1e-200, 0.0):
+        matrix = np.diag([1e200, 1e300, 1e-200, last])
+        a = array("a", 4, 4)
+        kernel = compile_graph(Graph((a,), (cofactor(a), det(a))), [])
+        with np.errstate(over="ignore"):
+            got = kernel(matrix)
+        np.testing.assert_allclose(got[1], 1e100 if last else 0.0, rtol=1e-13)
+        want = [1e-100, 1e-200, 1e300, 1e300] if last else [0.0, 0.0, 0.0, 1e300]
+        np.testing.assert_allclose(np.diag(got[0]), want, rtol=1e-13)
 
 
 def test_sizes_zero_and_one() -> None:
     for size, numbers in ((0, np.zeros((0, 0))), (1, np.array([[-2.0]]))):
         a = array("a", size, size)
-        values = interpret([det(a), inverse(a), cofactor(a), logabsdet(a)], {"a": numbers})
+        outputs = (det(a), inverse(a), cofactor(a), logabsdet(a))
         wanted = (1.0, np.zeros((0, 0)), np.zeros((0, 0)), 0.0) if not size else (-2.0, -0.5, 1.0, np.log(2))
-        for got, want in zip(values, wanted, strict=True):
-            np.testing.assert_allclose(got, want, rtol=1e-15)
+        for values in (interpret(outputs, {"a": numbers}), compile_graph(Graph((a,), outputs), [])(numbers)):
+            for got, want in zip(values, wanted, strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-15)
 
 
 @pytest.mark.parametrize("plain", [True, False], ids=["plain", "numba"])
@@ -201,9 +246,24 @@ def test_kernels_agree_with_the_oracle(dtype: str) -> None:
 
 
 def test_cofactors_of_a_singular_matrix_compiled() -> None:
-    kernel = compile_graph(Graph((A,), (cofactor(A),)), [], plain=False)
+    kernel = compile_graph(Graph((A, E), (cofactor(A), cofactor_slope(A, transposed(E)))), [], plain=False)
+    matrix, along = SINGULAR["rank 2"], POINT["E"]
+    with mpmath.workdps(50):
+        slope = np.array(mp_cofactor_slope(as_mp(matrix), as_mp(along.T)).tolist(), float)
     cofactors = np.array([[3.0, -6, 3], [3, -6, 3], [-3, 6, -3]])
-    np.testing.assert_allclose(kernel(SINGULAR["rank 2"]), cofactors, rtol=1e-13, atol=1e-13)
+    for got, want in zip(kernel(matrix, along), (cofactors, slope), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rank 2", "rank 1", "zero row", "zero"])
+def test_second_derivatives_of_a_determinant_at_singular_matrices(name: str) -> None:
+    first = build_bprop(Graph((), (det(A),)), [A], [one()])[0]
+    second = build_bprop(Graph((), (total(first, E),)), [A], [one()])[0]
+    matrix = SINGULAR[name]
+    with mpmath.workdps(50):
+        want = np.array(mp_cofactor_slope(as_mp(matrix), as_mp(POINT["E"])).tolist(), float)
+    got = compile_graph(Graph((A, E), (second,)), [])(matrix, POINT["E"])
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
 
 
 def test_costs_are_cubic_and_bounded() -> None:

@@ -13,10 +13,11 @@ from symbackprop.ir.graph import toposort
 from symbackprop.ir.node import Broadcast, Const, Elementwise, Input, Node, Size
 from symbackprop.ir.registry import ELEMENTWISE
 from symbackprop.ir.types import AxisMap, TensorType
-from symbackprop.ops.arithmetic import abs_, integer_power, sqrt
+from symbackprop.ops.arithmetic import abs_, integer_power, sign, sqrt
 from symbackprop.ops.contraction import einsum
 from symbackprop.ops.indexing import element, gather, scatter
 from symbackprop.ops.linear_algebra import det, inverse, logabsdet, logdet, solve
+from symbackprop.ops.logic import lt, select
 from symbackprop.ops.reduction import prod_over
 from symbackprop.ops.transcendental import exp, log, power, sigmoid, tanh
 from symbackprop.options import Warrant
@@ -82,6 +83,11 @@ ACCEPTED = {
         sqrt(integer_power(X, attr=(2,))),
         sqrt(X * X),
         sqrt(integer_power(X, attr=(2,)) + Y * Y + integer_power(Z, attr=(4,))),
+        sqrt(abs_(X)),
+    ],
+    "power-of-square": [
+        power(integer_power(X, attr=(2,)), Const(0.25, VECTOR)),
+        power(integer_power(X, attr=(4,)), Const(1.5, VECTOR)),
     ],
 }
 
@@ -207,7 +213,15 @@ def diagonal(x, rank=2):
     return scatter([(x, (), [AxisMap((0,))] * rank)], [x.shape[0]] * rank)
 
 
+CHOICE = select(lt(V, exp(V) - 1.5), V, Const(0.0, V.type))
+OTHER = select(lt(V, exp(V) - 1.5), Const(0.0, V.type), V)
+
 EXAMPLES = {
+    "times-select-repeated": [
+        Broadcast(CHOICE, A.shape, (1,)) * A,
+        A * Broadcast(OTHER, A.shape, (1,)),
+        Broadcast(CHOICE, A.shape, (1,)) / A,
+    ],
     "diagonal-entrywise": [
         diagonal(V) * Q,
         -diagonal(V),
@@ -259,6 +273,7 @@ EXAMPLES = {
     "log-power": [log(power(Const(2.5, S.type), S))],
     "fold-constants": [TWO * Const(3.5, A.type), tanh(TWO)],
     "parity": [tanh(-V), integer_power(-V, attr=(3,)), integer_power(-V, attr=(2,)), ELEMENTWISE["abs"](-V)],
+    "power-of-sign": [integer_power(sign(V), attr=(3,)), integer_power(sign(V), attr=(4,))],
     "negative-power": [integer_power(V, attr=(-2,)), integer_power(V, attr=(-1,))],
     "known-size": [Size(Dim.of(7), "float64")],
     "broadcast": [

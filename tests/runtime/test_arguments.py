@@ -356,3 +356,18 @@ def test_compiled_takes_the_same() -> None:
         assert grads["x"].shape == np.shape(x)
     np.testing.assert_array_equal(kernel.value_and_grad(np.zeros((2, 0)), 1, [])[0], [0, 0])
     np.testing.assert_array_equal(kernel.value_and_grad(np.zeros((0, 3)), 1, V)[1]["x"], [0, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["upstream", "residuals", "self", "args", "kwargs", "out", "work", "value"])
+def test_inputs_named_like_parameters(name: str) -> None:
+    """They are passed by position and by keyword wherever the same input of another name is."""
+    kernel = compile_plain(sp.Symbol(name) ** 2 * sp.Symbol("zeta"))
+    expected = {name: 12.0, "zeta": 9.0}
+    for args, kwargs in (((3.0, 2.0), {}), ((), {name: 3.0, "zeta": 2.0}), ((3.0,), {"zeta": 2.0})):
+        value, residuals = kernel.fprop(*args, **kwargs)
+        assert kernel(*args, **kwargs) == value == 18.0
+        assert kernel.bprop(residuals, upstream=1.0) == expected
+        assert kernel.value_and_grad(*args, **kwargs) == (18.0, expected)
+        if name != "upstream" or args:
+            _, doubled = kernel.value_and_grad(*args, **kwargs, upstream=2.0)
+            assert doubled == {name: 24.0, "zeta": 18.0}

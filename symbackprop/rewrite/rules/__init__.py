@@ -1,4 +1,4 @@
-"""The rule sets: data in nine files, one per family.
+"""The rule sets: data in ten files, one per family.
 
 `RULES_ALGEBRA` keeps derivatives what they are and runs on every graph. `RULES_FORWARD` adds the stability rules, which
 choose the primitives that are differentiated, and so run on the forward program before differentiation. `RULES_LATE`
@@ -14,6 +14,7 @@ from symbackprop.rewrite.rules import (
     diagonal,
     layout,
     linear_algebra,
+    powers,
     products,
     selection,
     shares,
@@ -26,5 +27,5 @@ MATRICES = (*diagonal.RULES, *linear_algebra.RULES)
 RULES_LATE = (*algebra.RULES, *selection.RULES, *layout.RULES, *contraction.LOCAL, *MATRICES)
 RULES_LOWERED = (*RULES_LATE, *shares.RULES)
 RULES_ALGEBRA = (*RULES_LATE, *contraction.FLATTENING, *linear_algebra.SYSTEMS)
-RULES_FORWARD = (*stability.RULES, *products.RULES, *linear_algebra.LOGARITHMS, *RULES_ALGEBRA)
+RULES_FORWARD = (*stability.RULES, *powers.RULES, *products.RULES, *linear_algebra.LOGARITHMS, *RULES_ALGEBRA)
 RULES = RULES_FORWARD

@@ -14,8 +14,9 @@ from symbackprop.ops.arithmetic import abs_, add, div, mul, neg, sub
 from symbackprop.ops.contraction import contract, sum_over
 from symbackprop.ops.indexing import scatter
 from symbackprop.ops.layout import fill, spread
-from symbackprop.ops.linear_algebra import inverse, logabsdet, logdet, solve
+from symbackprop.ops.linear_algebra import det, inverse, logabsdet, logdet, solve
 from symbackprop.ops.logic import lt, select, to_real
+from symbackprop.ops.reduction import prod_over
 from symbackprop.ops.rounding import floor
 from symbackprop.ops.transcendental import log
 from symbackprop.options import Warrant
@@ -99,7 +100,7 @@ def in_elementwise(m: Match) -> Node | None:
 
 
 def in_library(m: Match) -> Node | None:
-    """Return inverse and solution of a diagonal system by division, the logarithm of its determinant as a sum.
+    """Return inverse and solution of a diagonal system by division, its determinant as a product, or a sum of logs.
 
     The logarithm is nan where an odd number of entries is negative.
     """
@@ -115,6 +116,8 @@ def in_library(m: Match) -> Node | None:
     if node.op is solve:
         right = node.args[1]
         return right / spread(value, right.shape, range(value.rank))
+    if node.op is det:
+        return prod_over(value, (batch,))
     if node.op not in {logdet, logabsdet}:
         return None
     total = sum_over(log(abs_(value)), (batch,))

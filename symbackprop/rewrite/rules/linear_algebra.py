@@ -108,7 +108,7 @@ def of_transposed(m: Match) -> Node | None:
         turned = matrix.args[0] if _is_transposed(matrix) else transposed(matrix)
         known = node.op(turned)
         return transposed(known) if m.scope.is_known(known) else None
-    return node.op(matrix.args[0]) if node.op is not solve and _is_transposed(matrix) else None
+    return node.op(matrix.args[0]) if len(node.args) == 1 and _is_transposed(matrix) else None
 
 
 def of_inverse(m: Match) -> Node | None:

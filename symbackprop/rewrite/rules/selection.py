@@ -3,13 +3,19 @@
 The derivative of a selection is a selection between the cotangent and 0. Multiplying that 0 by a local gradient that is
 infinite or NaN, because its argument lies outside the domain the branch was guarding, would poison the sum. So the
 products go inside the selection. Nested selections become one with a joint condition, so that the gradient of a branch
-far down passes one selection instead of all those above it. The losers of a maximum (`gate`, `share`) are treated alike.
+far down passes one selection instead of all those above it. The losers of a maximum (`gate`, `share`) are treated so
+too.
+
+What a sum hides from these rules, `ops.liveness` guards while the derivative is made. Neither follows a strong zero
+through a scatter (the adjoint of reading a computed array at positions), through a routine of linear algebra, or out of
+a choice that positions alone decide, such as j <= i: there a value that no entry uses must be finite.
 """
 
 from __future__ import annotations
 
-from symbackprop.ir.node import Node
-from symbackprop.ops.arithmetic import exceeds, gate, share, winner
+from symbackprop.ir.node import Broadcast, Const, Elementwise, Node
+from symbackprop.ops.arithmetic import div, exceeds, gate, mul, share, winner
+from symbackprop.ops.layout import spread
 from symbackprop.ops.logic import and_, not_, or_, select
 from symbackprop.options import Warrant
 from symbackprop.rewrite.pattern import Match, const, number, var
@@ -33,6 +39,27 @@ def chosen(m: Match) -> Node:
     return m["x"] if m.value("c") else m["y"]
 
 
+def inside(m: Match) -> Node | None:
+    """Return a product or quotient of a repeated choice with 0 as a choice: its zero is strong at every repetition."""
+    node = m.node
+    assert isinstance(node, Elementwise)
+    for k, arg in enumerate(node.args if node.op in {mul, div} else ()):
+        # A number is chosen once, before it is repeated; what hides behind it `ops.liveness` guards.
+        if not isinstance(arg, Broadcast) or not arg.axes or (k and node.op is div):
+            continue
+        choice = arg.args[0]
+        if not isinstance(choice, Elementwise) or choice.op is not select:
+            continue
+        test, *branches = (spread(a, node.shape, arg.axes) for a in choice.args)
+        zero = next((j for j, a in enumerate(choice.args[1:]) if isinstance(a, Const) and a.value == 0), None)
+        if zero is None:
+            continue
+        others = [*node.args[:k], branches[1 - zero], *node.args[k + 1 :]]
+        branches[1 - zero] = node.with_args(others)
+        return select(test, *branches)
+    return None
+
+
 RULES = (
     Rule("select-const", select(number("c"), x, y), chosen, EXACT),
     Rule("select-same", select(c, x, x), x, EXACT),
@@ -52,6 +79,7 @@ RULES = (
     Rule("neg-select-then-0", -select(c, ZERO, x), select(c, ZERO, -x), FINITE, why="the sign of zero"),
     Rule("mul-select-else-0", select(c, x, ZERO) * y, select(c, x * y, ZERO), FINITE, why=STRONG),
     Rule("mul-select-then-0", select(c, ZERO, x) * y, select(c, ZERO, x * y), FINITE, why=STRONG),
+    Rule("times-select-repeated", Elementwise, inside, FINITE, why=STRONG),
     Rule("div-select-else-0", select(c, x, ZERO) / y, select(c, x / y, ZERO), FINITE, why=STRONG),
     Rule("div-select-then-0", select(c, ZERO, x) / y, select(c, ZERO, x / y), FINITE, why=STRONG),
     Rule(

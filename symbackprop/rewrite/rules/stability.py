@@ -196,7 +196,7 @@ def log_one_plus(m: Match) -> Node | None:
 
 
 def norm(m: Match) -> Node | None:
-    """Return the square root of a sum of squares as a norm, whose gradient at 0 is 0; of one square, as |u|."""
+    """Return the root of a sum of squares or magnitudes as a norm, of gradient 0 at 0; that of one square as |u|."""
     terms = _terms(m["x"])
     if len(terms) == 1 and isinstance(terms[0], Elementwise):
         only = terms[0]
@@ -208,8 +208,10 @@ def norm(m: Match) -> Node | None:
 
 
 def _is_square(term: Node) -> bool:
-    """Return whether `term` is a square, or a sum over axes of squares."""
+    """Return whether `term` has slope 0 where it is 0: a square, a magnitude, a sum over axes of squares."""
     match term:
+        case Elementwise() if term.op is abs_:
+            return True
         case Elementwise() if term.op is integer_power:
             return term.attr[0] > 0 and term.attr[0] % 2 == 0
         case Elementwise() if term.op is mul:

@@ -15,10 +15,12 @@ bprop: 3*n**3 + 5*n**2 + 4*n + 1 operations (2 library calls), 40*n**2 + 80*n by
 bprop / fprop <= 2 for all sizes >= 1
 """
 
+import ctypes
 import math
 
 import numpy as np
 from numba import njit
+from numba.extending import get_cython_function_address
 
 float64 = np.float64
 jit = njit(error_model="numpy")
@@ -28,53 +30,143 @@ WRT = ("S", "mu")
 OUTPUTS = ("out",)
 
 
-@jit
-def solution_of(a, b):
-    """Return the x with a @ x = b: all nan if a is singular or holds nan or inf; if b does, those columns of x."""
-    result = np.full(b.shape, math.nan, b.dtype)
-    if not np.isfinite(a).all():
-        return result
-    finite = b.copy()
-    entries, results = (finite.reshape(b.size), result.reshape(b.size))
-    for k in range(b.size):
-        entries[k] = entries[k] if math.isfinite(entries[k]) else 0.0
-    try:
-        result[...] = np.linalg.solve(a, finite)
-    except Exception:
-        return result
-    given = b.copy().reshape(b.size)
-    for k in range(b.size):
-        if not math.isfinite(given[k]):
-            columns = b.size // a.shape[0]
-            results[k % columns::columns] = math.nan
-    return result
+def lapack_routine(_, symbol, arity):
+    """Return a routine of SciPy's LAPACK for compiled code; it takes addresses of arrays and returns nothing."""
+    address = get_cython_function_address('scipy.linalg.cython_lapack', symbol)
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arity)(address)
+
+
+dgetrf = lapack_routine("dgetrf", "dgetrf", 6)
+sgetrf = lapack_routine("sgetrf", "sgetrf", 6)
+dgetrs = lapack_routine("dgetrs", "dgetrs", 9)
+sgetrs = lapack_routine("sgetrs", "sgetrs", 9)
+dgetri = lapack_routine("dgetri", "dgetri", 7)
+sgetri = lapack_routine("sgetri", "sgetri", 7)
 
 
 @jit
-def signed_log_of_det(a):
-    """Return the determinant's sign and the logarithm of its magnitude; both nan if there is nan or inf in a."""
-    if not np.isfinite(a).all():
-        return (math.nan, math.nan)
-    sign, size = np.linalg.slogdet(a)
-    return (float(sign), float(size))
+def factored(a, lu, rows):
+    """Fill `lu` with the triangular factors of a.T, column by column, and `rows` with LAPACK's exchanges of rows.
+
+    Returns the sign of the permutation; 0 if a pivot is 0, nan if there is nan or inf in a.
+    """
+    n = a.shape[0]
+    for i in range(n):
+        for j in range(n):
+            lu[i, j] = a[i, j]
+            if not math.isfinite(a[i, j]):
+                return math.nan
+    if n == 0:
+        return 1.0
+    size = np.full(1, n, np.int32)
+    info = np.zeros(1, np.int32)
+    if lu.itemsize == 8:
+        dgetrf(size.ctypes, size.ctypes, lu.ctypes, size.ctypes, rows.ctypes, info.ctypes)
+    else:
+        sgetrf(size.ctypes, size.ctypes, lu.ctypes, size.ctypes, rows.ctypes, info.ctypes)
+    sign = 1.0 if info[0] == 0 else 0.0
+    for i in range(n):
+        if rows[i] != i + 1:
+            sign = -sign
+    return sign
+
+
+@jit
+def solution_of(a, b, out):
+    """Fill `out` with the x of a @ x = b: with nan if a is singular or holds nan or inf; columns of b with them too."""
+    n = a.shape[0]
+    lu = np.empty((n, n), out.dtype)
+    rows = np.empty(n, np.int32)
+    sign = factored(a, lu, rows)
+    if sign == 0.0 or math.isnan(sign):
+        out[...] = math.nan
+        return
+    columns = b.size // max(n, 1)
+    right = np.ascontiguousarray(b).reshape((n, columns))
+    result = out.reshape((n, columns))
+    x = np.empty((columns, n), out.dtype)
+    for j in range(columns):
+        finite = True
+        for i in range(n):
+            finite = finite and math.isfinite(right[i, j])
+        for i in range(n):
+            x[j, i] = right[i, j] if finite else math.nan
+    if x.size == 0:
+        return
+    size = np.full(1, n, np.int32)
+    count = np.full(1, columns, np.int32)
+    info = np.zeros(1, np.int32)
+    letter_t = np.full(1, 84, np.int8)
+    flag = letter_t.ctypes
+    order = size.ctypes
+    if lu.itemsize == 8:
+        dgetrs(flag, order, count.ctypes, lu.ctypes, order, rows.ctypes, x.ctypes, order, info.ctypes)
+    else:
+        sgetrs(flag, order, count.ctypes, lu.ctypes, order, rows.ctypes, x.ctypes, order, info.ctypes)
+    for i in range(n):
+        for j in range(columns):
+            result[i, j] = x[j, i]
+
+
+@jit
+def scaled(x, exponent):
+    """Return x * 2**exponent, in steps that over- and underflow only where the result does."""
+    exponent = min(max(exponent, -2400), 2400)
+    third = exponent // 3
+    step = math.ldexp(1.0, third)
+    return x * step * step * math.ldexp(1.0, exponent - 2 * third)
+
+
+@jit
+def product_of_diagonal(matrix, start):
+    """Return `start` times the product of the diagonal as (size, exponent): size * 2**exponent."""
+    size = float(start)
+    exponent = 0
+    for i in range(matrix.shape[0]):
+        size, shift = math.frexp(size * float(matrix[i, i]))
+        exponent += shift
+    return (size, exponent)
 
 
 @jit
 def logdet_of(a):
     """Return the logarithm of the determinant: -inf where that is 0, nan where it is negative."""
-    sign, size = signed_log_of_det(a)
-    return size if sign >= 0.0 else math.nan
+    n = a.shape[0]
+    lu = np.empty((n, n), a.dtype)
+    rows = np.empty(n, np.int32)
+    size, exponent = product_of_diagonal(lu, factored(a, lu, rows))
+    if size == 0.0:
+        return -math.inf
+    if not size > 0.0:
+        return math.nan
+    if abs(exponent) < 1000:
+        return math.log(scaled(size, exponent))
+    return math.log(size) + exponent * math.log(2.0)
 
 
 @jit
-def inverse_of(a):
-    """Return the inverse of a square matrix; all nan if it is singular or holds nan or inf."""
-    if not np.isfinite(a).all():
-        return np.full_like(a, math.nan)
-    try:
-        return np.linalg.inv(a)
-    except Exception:
-        return np.full_like(a, math.nan)
+def invert(lu, rows):
+    """Overwrite what `factored` made of a regular matrix with the inverse of that matrix."""
+    n = lu.shape[0]
+    size = np.full(1, n, np.int32)
+    info = np.zeros(1, np.int32)
+    work = np.empty(64 * n, lu.dtype)
+    room = np.full(1, 64 * n, np.int32)
+    if lu.itemsize == 8:
+        dgetri(size.ctypes, lu.ctypes, size.ctypes, rows.ctypes, work.ctypes, room.ctypes, info.ctypes)
+    else:
+        sgetri(size.ctypes, lu.ctypes, size.ctypes, rows.ctypes, work.ctypes, room.ctypes, info.ctypes)
+
+
+@jit
+def inverse_of(a, out):
+    """Fill `out` with the inverse of a square matrix; with nan if it is singular or holds nan or inf."""
+    rows = np.empty(a.shape[0], np.int32)
+    sign = factored(a, out, rows)
+    if sign == 0.0 or math.isnan(sign):
+        out[...] = math.nan
+    elif out.size > 0:
+        invert(out, rows)
 
 
 @njit(fastmath={"reassoc", "nsz"})
@@ -104,7 +196,7 @@ def _value(n, S, mu, x, r, t2):
     for i in range(n):
         r[i] = x[i] - mu[i]
     # t2 = solution of S @ t2 = r
-    t2[...] = solution_of(S, r)
+    solution_of(S, r, t2)
     # t3 = sum over i of r[i] * t2[i]
     t3 = 0.0
     for i in range(n):
@@ -139,7 +231,7 @@ def _fprop(n, S, mu, x, r0, r):
     for i in range(n):
         r[i] = x[i] - mu[i]
     # r0 = solution of S @ r0 = r
-    r0[...] = solution_of(S, r)
+    solution_of(S, r, r0)
     # t2 = sum over i of r[i] * r0[i]
     t2 = 0.0
     for i in range(n):
@@ -173,14 +265,14 @@ def _bprop(n, S, mu, x, r0, ct_out, ct_S, ct_mu, t2, t3, t4):
     """Compute the gradients into the given arrays."""
     t1 = -0.5 * ct_out
     # t2 = inverse of S.T
-    t2[...] = inverse_of(S.T)
+    inverse_of(S.T, t2)
     # r = x - mu
     # t3 = t1 * r
     for i in range(n):
         r_i = x[i] - mu[i]
         t3[i] = t1 * r_i
     # t4 = solution of S.T @ t4 = t3
-    t4[...] = solution_of(S.T, t3)
+    solution_of(S.T, t3, t4)
     # ct_S = t1 * t2 - t4[i] * r0[j]
     for i in range(n):
         t4_i = t4[i]
@@ -219,7 +311,7 @@ def _value_and_grad(n, S, mu, x, ct_S, ct_mu, r, t2, t3, t7):
         r[i] = r_i
         t2[i] = -0.5 * r_i
     # t3 = solution of S @ t3 = r
-    t3[...] = solution_of(S, r)
+    solution_of(S, r, t3)
     # t4 = sum over i of r[i] * t3[i]
     t4 = 0.0
     for i in range(n):
@@ -229,10 +321,10 @@ def _value_and_grad(n, S, mu, x, ct_S, ct_mu, r, t2, t3, t7):
     t6 = logdet_of(S)
     out = -(t5 + t6 / 2.0 + t1)
     # t7 = inverse of S.T
-    t7[...] = inverse_of(S.T)
+    inverse_of(S.T, t7)
     t8 = r  # r is not needed any more: its memory serves again
     # t8 = solution of S.T @ t8 = t2
-    t8[...] = solution_of(S.T, t2)
+    solution_of(S.T, t2, t8)
     # ct_S = -0.5 * t7 - t8[i] * t3[j]
     for i in range(n):
         t8_i = t8[i]
