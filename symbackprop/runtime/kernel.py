@@ -18,6 +18,9 @@ from symbackprop.runtime.load import load_module
 
 __all__ = ["Kernel", "Record", "Residuals"]
 
+#: Types of numbers that compiled code takes as they are.
+_NUMBERS = frozenset({float, np.float64})
+
 #: Workspaces kept per thread and kernel; one per combination of sizes.
 KEPT_WORKSPACES = 8
 
@@ -69,6 +72,15 @@ class Kernel:
         self._functions = {f: getattr(self._module, f) for f in plan.plans}
         self._local = threading.local()
         self._vectors = tuple(k for k, a in enumerate(plan.program.arguments) if a.unit_axes and a.core_shape)
+        self._names = tuple(a.name for _, a in self._wrt)
+        self._is_plain = self._takes_and_returns_numbers()
+
+    def _takes_and_returns_numbers(self) -> bool:
+        """Return whether numbers go in and one number comes out, so that a call needs no checks but of types."""
+        records = (*self._program.arguments, *self._program.outputs)
+        numbers = all(not r.shape and r.dtype == "float64" for r in records)
+        memory = any(plan.workspace.slots for plan in self._plans.values())
+        return numbers and not memory and self._program.container == "single"
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the value: a number, an array, or the container of these that was compiled.
@@ -76,6 +88,8 @@ class Kernel:
         Raises:
             InputError: arguments that do not fit.
         """
+        if self._is_plain and not kwargs and len(args) == len(self.inputs) and _NUMBERS.issuperset(map(type, args)):
+            return self._functions["value"](*args)
         arguments = self._signature.bind(args, kwargs)
         return self._values(self._run("value", arguments), arguments)
 
@@ -127,6 +141,16 @@ class Kernel:
         Raises:
             InputError: arguments that do not fit.
         """
+        if (
+            upstream is None
+            and self._is_plain
+            and not kwargs
+            and len(args) == len(self.inputs)
+            and _NUMBERS.issuperset(map(type, args))
+            and self._names
+        ):
+            value, grads = self._functions["value_and_grad"](*args)
+            return value, dict(zip(self._names, grads, strict=True))
         if upstream is not None and any(a.name == "upstream" for a in self._program.arguments[len(args) :]):
             kwargs["upstream"], upstream = upstream, None
         if upstream is not None:
