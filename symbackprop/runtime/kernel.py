@@ -73,10 +73,10 @@ class Kernel:
         self._local = threading.local()
         self._vectors = tuple(k for k, a in enumerate(plan.program.arguments) if a.unit_axes and a.core_shape)
         self._names = tuple(a.name for _, a in self._wrt)
-        self._is_plain = self._takes_and_returns_numbers()
+        self._plain_arity = len(self.inputs) if self._takes_and_returns_numbers() else None
 
     def _takes_and_returns_numbers(self) -> bool:
-        """Return whether numbers go in and one number comes out, so that a call needs no checks but of types."""
+        """Whether numbers go in and one number comes out: then only their types need a look."""
         records = (*self._program.arguments, *self._program.outputs)
         numbers = all(not r.shape and r.dtype == "float64" for r in records)
         memory = any(plan.workspace.slots for plan in self._plans.values())
@@ -88,7 +88,7 @@ class Kernel:
         Raises:
             InputError: arguments that do not fit.
         """
-        if self._is_plain and not kwargs and len(args) == len(self.inputs) and _NUMBERS.issuperset(map(type, args)):
+        if self._plain_arity == len(args) and not kwargs and _NUMBERS.issuperset(map(type, args)):
             return self._functions["value"](*args)
         arguments = self._signature.bind(args, kwargs)
         return self._values(self._run("value", arguments), arguments)
@@ -141,14 +141,8 @@ class Kernel:
         Raises:
             InputError: arguments that do not fit.
         """
-        if (
-            upstream is None
-            and self._is_plain
-            and not kwargs
-            and len(args) == len(self.inputs)
-            and _NUMBERS.issuperset(map(type, args))
-            and self._names
-        ):
+        plain = self._plain_arity == len(args) and not kwargs and _NUMBERS.issuperset(map(type, args))
+        if plain and upstream is None and self._wrt:
             value, grads = self._functions["value_and_grad"](*args)
             return value, dict(zip(self._names, grads, strict=True))
         if upstream is not None and any(a.name == "upstream" for a in self._program.arguments[len(args) :]):
