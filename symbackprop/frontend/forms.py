@@ -276,7 +276,7 @@ def _closed(expr: Any) -> Any:
     if len(nodes) > _MAX_TREE:
         raise _refused(expr, f"{kind} of a large expression", "evaluate it first: .doit()")
     symbols = [node for node in nodes if isinstance(node, sp.Symbol) and node.name not in _SIDES]
-    bound = set(symbols) - expr.free_symbols
+    bound = set(symbols).difference(_attempt(lambda: expr.free_symbols) or ())
     entries = [node for node in nodes if _is_entry(node) and not node.free_symbols & bound]
     for node in nodes:
         if (not isinstance(node, _TRUSTED) and node not in entries) or isinstance(node, AppliedUndef):

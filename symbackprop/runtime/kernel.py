@@ -77,8 +77,7 @@ class Kernel:
 
     def _takes_and_returns_numbers(self) -> bool:
         """Whether numbers go in and one number comes out: then only their types need a look."""
-        records = (*self._program.arguments, *self._program.outputs)
-        numbers = all(not r.shape and r.dtype == "float64" for r in records)
+        numbers = all(not r.shape and r.dtype == "float64" for r in (*self.inputs, *self.outputs))
         memory = any(plan.workspace.slots for plan in self._plans.values())
         return numbers and not memory and self._program.container == "single"
 

@@ -177,6 +177,7 @@ REFUSED = {
     "derivative through time": (sp.Derivative(q**2, t), "doit"),
     "derivative of an undefined function": (sp.Derivative(f(x), x), "undefined function f"),
     "derivative for computed entries": ([sp.Eq(u[i], v[i] ** 2), sp.Derivative(u[0] ** 2, u[0])], "computed"),
+    "transform without its variables": (sp.LaplaceTransform(x), "closed form"),
     "derivative for many entries": (sp.Derivative(v[i] ** 2 * v[0], v[i]), "array for"),
     "derivative for an integer": (sp.Derivative(x**i, i), "integer"),
     "derivative of an array for an array": (sp.Derivative(X * X, X), "array for an array"),
