@@ -137,7 +137,7 @@ class _ModuleWriter:
         outside = [line for line in dict.fromkeys(needed) if line not in plain]
         lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np", "from numba import njit"]
         lines += [*outside, ""]
-        lines += [f"{self.plan.real} = np.{self.plan.real}", 'jit = njit(error_model="numpy")', ""]
+        lines += [f"{self.plan.real} = np.{self.plan.real}", *self.helpers.decorators(), ""]
         for title, records in (("INPUTS", self.arguments), ("WRT", self.wrt), ("OUTPUTS", program.outputs)):
             quoted = (f'"{r.identifier}"' for r in records)
             lines.append(f"{title} = {tuple_text(quoted)}")
@@ -147,7 +147,7 @@ class _ModuleWriter:
         special, foreign = self.plan.special, externals(self.helpers.functions)
         parts = [special.source, bindings(special.decorator, foreign)] if special and foreign else []
         own = [f for f in self.helpers.functions if f not in foreign]
-        parts += [f"@jit\n{helper_source(f, self.plan.real)}" for f in own]
+        parts += [f"@{self.helpers.decorator(f)}\n{helper_source(f, self.plan.real)}" for f in own]
         if self.helpers.accumulate:
             parts.append(
                 '@njit(fastmath={"reassoc", "nsz"})\ndef accumulate(total, term):\n'

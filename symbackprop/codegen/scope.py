@@ -38,7 +38,24 @@ class Helpers:
 
     def __init__(self) -> None:
         self.functions: dict[Callable[..., Any], None] = {}
+        #: Those that must become part of the loop they are called in; whether each product in them must be rounded.
+        self.inlined: dict[Callable[..., Any], bool] = {}
         self.accumulate = False
+
+    def decorator(self, function: Callable[..., Any]) -> str:
+        """Return the name of the decorator that a helper function carries."""
+        exact = self.inlined.get(function)
+        return "jit" if exact is None else ("inline" if exact else "fuse")
+
+    def decorators(self) -> list[str]:
+        """Return the assignments that define the decorators of a module."""
+        needed = {self.decorator(f) for f in self.inlined}
+        lines = ['jit = njit(error_model="numpy")']
+        lines += ['inline = njit(error_model="numpy", forceinline=True)'] if "inline" in needed else []
+        lines += (
+            ['fuse = njit(error_model="numpy", forceinline=True, fastmath={"contract"})'] if "fuse" in needed else []
+        )
+        return lines
 
 
 class Scope:
@@ -76,6 +93,9 @@ class Scope:
         """Return primitive `op` on `args` as an expression; the module will hold the helper functions it calls."""
         form = op.form(dtype, in_loop=in_loop)
         self._helpers.functions.update(dict.fromkeys(form.helpers))
+        if in_loop and dtype in op.vector:
+            known = self._helpers.inlined
+            known.update({f: form.exact or known.get(f, False) for f in form.helpers})
         return ex.fill_template(form.emit, op.arity, args, attr, dtype)
 
     def write_call(self, op: LibraryPrimitive, operands: Sequence[str]) -> str:

@@ -62,10 +62,17 @@ class Domain:
 
 @dataclass(frozen=True)
 class Form:
-    """How a primitive is written in generated code: a Python expression, and the helper functions that it calls."""
+    """How a primitive is written in generated code.
+
+    Attributes:
+        emit: a Python expression.
+        helpers: the helper functions that it calls.
+        exact: a form for loops relies on every product being rounded; otherwise products may be fused with sums.
+    """
 
     emit: str
     helpers: tuple[Callable[..., Any], ...] = ()
+    exact: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ import sympy as sp
 
 from symbackprop.ir.node import Const, Node
 from symbackprop.ir.registry import Form, Trait, elementwise
-from symbackprop.ops import neural_math, vector_math
+from symbackprop.ops import neural_math, vector_forms
 from symbackprop.ops.arithmetic import exceeds, gate, integer_power, maximum, minimum
 from symbackprop.ops.transcendental import exp, expm1, sigmoid
 
@@ -100,7 +100,7 @@ def prelu_slope(out: Node, x: Node, y: Node) -> Partials:
     emit="elu(x, y)",
     sympy=lambda x, y: sp.Piecewise((x, x > 0), (y * (sp.exp(x) - 1), True)),
     helpers=(neural_math.elu,),
-    vector={"float64": Form("velu(x, y)", (vector_math.vexpm1_parts, neural_math.velu))},
+    vector={"float64": Form("velu(x, y)", (*vector_forms.EXP[:-1], neural_math.velu))},
     traits=SLOW,
     flops=3,
 )
@@ -118,7 +118,7 @@ def elu(out: Node, x: Node, y: Node) -> Partials:
     sympy=lambda x, y: sp.Piecewise((1, x > 0), (y * sp.exp(x), True)),
     helpers=(neural_math.elu_slope,),
     vector={
-        "float64": Form("velu_slope(x, y)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.velu_slope)),
+        "float64": Form("velu_slope(x, y)", (*vector_forms.EXP, neural_math.velu_slope)),
     },
     traits=SLOW,
     flops=3,
@@ -134,7 +134,7 @@ def elu_slope(out: Node, x: Node, y: Node) -> Partials:
     emit="silu(x)",
     sympy=lambda x: x / (1 + sp.exp(-x)),
     helpers=(neural_math.silu,),
-    vector={"float64": Form("vsilu(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vsilu))},
+    vector={"float64": Form("vsilu(x)", (*vector_forms.EXP, neural_math.vsilu))},
     traits=SLOW,
     flops=5,
 )
@@ -148,7 +148,7 @@ def silu(out: Node, x: Node) -> Partials:
     emit="silu_slope(x)",
     sympy=lambda x: (1 + x / (1 + sp.exp(x))) / (1 + sp.exp(-x)),
     helpers=(neural_math.silu_slope,),
-    vector={"float64": Form("vsilu_slope(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vsilu_slope))},
+    vector={"float64": Form("vsilu_slope(x)", (*vector_forms.EXP, neural_math.vsilu_slope))},
     traits=SLOW,
     flops=8,
 )
@@ -199,7 +199,7 @@ def _tanh_form(x: Any) -> Any:
     emit="gelu_tanh(x)",
     sympy=_tanh_form,
     helpers=(neural_math.gelu_tanh,),
-    vector={"float64": Form("vgelu_tanh(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vgelu_tanh))},
+    vector={"float64": Form("vgelu_tanh(x)", (*vector_forms.EXP, neural_math.vgelu_tanh))},
     traits=SLOW,
     flops=9,
 )
@@ -213,11 +213,7 @@ def gelu_tanh(out: Node, x: Node) -> Partials:
     emit="gelu_tanh_slope(x)",
     sympy=lambda x: sp.diff(_tanh_form(x), x),
     helpers=(neural_math.gelu_tanh_slope,),
-    vector={
-        "float64": Form(
-            "vgelu_tanh_slope(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vgelu_tanh_slope)
-        )
-    },
+    vector={"float64": Form("vgelu_tanh_slope(x)", (*vector_forms.EXP, neural_math.vgelu_tanh_slope))},
     traits=SLOW,
     flops=14,
 )
