@@ -100,7 +100,7 @@ def prelu_slope(out: Node, x: Node, y: Node) -> Partials:
     emit="elu(x, y)",
     sympy=lambda x, y: sp.Piecewise((x, x > 0), (y * (sp.exp(x) - 1), True)),
     helpers=(neural_math.elu,),
-    vector={"float64": Form("velu(x, y)", (*vector_forms.EXP[:-1], neural_math.velu))},
+    vector={"float64": Form("velu(x, y)", (*vector_forms.EXPM1_PARTS, neural_math.velu))},
     traits=SLOW,
     flops=3,
 )

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from symbackprop.ops.vector_math import vexp_reduced, vexp_tail, vexpm1_parts
 from symbackprop.ops.vector_power import vproduct
-import numpy as np
 
 __all__ = ["verf", "verfc", "verfc_tail"]
 
 
 def verfc_tail(x: float) -> float:
-    """erfc(x) for x from 0 to 28; the square is split exactly, and the divisor's rounding put back."""
+    """erfc(x) for x from 0 to 28; the square is split exactly, and the rounding of what is large put back."""
     u = 2.0 * (x / (x + 3.0))
     t = u - 1.0
     p = -4.210104975119195e-09
@@ -55,10 +56,13 @@ def verfc_tail(x: float) -> float:
     v = p / d
     whole, part = vproduct(v, d)
     lost = 0.89 * v * (((p - whole) - part) + (lost - v * ((1.0 - d) + 2.0 * x)))
+    rest = vexp_tail(r) + c
+    q = r + rest
+    lost = lost * (1.0 + q) + v * ((r - q) + rest)
     half = k >> 1
     first = np.int64((half + 1023) << 52).view(np.float64)
     second = np.int64((k - half + 1023) << 52).view(np.float64)
-    return (v + (v * (r + (vexp_tail(r) + c)) + lost)) * first * second
+    return (v + (v * q + lost)) * first * second
 
 
 def verfc(x: float) -> float:

@@ -5,7 +5,7 @@ A form lists every function that its expression calls, directly or not, callees 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from symbackprop.ir.registry import Form
@@ -13,47 +13,77 @@ from symbackprop.ops import vector_erf as erf
 from symbackprop.ops import vector_log as log
 from symbackprop.ops import vector_math as exp
 from symbackprop.ops import vector_power as power
+from symbackprop.ops import vector_single as one
+from symbackprop.ops import vector_single_trig as turn
 from symbackprop.ops import vector_trig as trig
 
-__all__ = ["VECTOR", "forms"]
+__all__ = ["EXP", "EXPM1_PARTS", "VECTOR", "forms"]
+
+Functions = Sequence[Callable[..., Any]]
 
 REDUCED = (exp.vexp_reduced, exp.vexp_tail)
-EXP = (*REDUCED, exp.vexpm1_parts, exp.vexp)
+EXPM1_PARTS = (*REDUCED, exp.vexpm1_parts)
+EXP = (*EXPM1_PARTS, exp.vexp)
 LOG = (log.vlog_split, log.vlog_series, log.vlog_edge)
-SOFT = (*EXP, *LOG, log.vlog1p)
-PAIR = (log.vlog_split, power.vhead, power.vproduct)
-HYPERBOLIC = (exp.vexp_reduced, exp.vhyperbolic_parts)
+LOG1P = (*LOG, log.vlog1p)
+PRODUCT = (exp.vhead, power.vproduct)
+
+REDUCED32 = (one.vexp32_reduced, one.vexp32_tail)
+EXPM1_PARTS32 = (*REDUCED32, one.vfloat32, one.vexpm1_32_parts)
+EXP32 = (*EXPM1_PARTS32, one.vexp32)
+SPLIT32 = (one.vfloat32, one.vlog32_split)
+LOG32 = (*SPLIT32, one.vlog32_series, one.vlog32_edge)
+LOG1P32 = (*LOG32, one.vlog1p32)
+PRODUCT32 = (one.vfloat32, one.vhead32, one.vproduct32)
 
 
-def forms(*double: Callable[..., Any], exact: bool = False) -> dict[str, Form]:
-    """Return the forms that call the last function given; the others are what it calls.
+def forms(double: Functions, single: Functions, *, exact: bool = False) -> dict[str, Form]:
+    """Return the form for each dtype: a call of the last function given; the others are what it calls.
 
     With `exact` the functions rely on every product being rounded before it is added.
     """
-    entry = double[-1]
-    operands = ", ".join("xyz"[: entry.__code__.co_argcount])
-    return {"float64": Form(f"{entry.__name__}({operands})", double, exact=exact)}
+    out = {}
+    for dtype, functions in (("float64", double), ("float32", single)):
+        operands = ", ".join("xy"[: functions[-1].__code__.co_argcount])
+        out[dtype] = Form(f"{functions[-1].__name__}({operands})", tuple(dict.fromkeys(functions)), exact=exact)
+    return out
 
 
 VECTOR = {
-    "acos": forms(trig.vasin_series, trig.vacos),
-    "asin": forms(trig.vasin_series, trig.vasin),
-    "atan": forms(trig.vatan_series, trig.vatan),
-    "atan2": forms(trig.vatan_series, trig.vatan2),
-    "cbrt": forms(log.vlog_split, power.vhead, power.vcbrt),
-    "cosh": forms(*HYPERBOLIC, exp.vcosh),
-    "erf": forms(*REDUCED, exp.vexpm1_parts, erf.verf),
-    "erfc": forms(*REDUCED, power.vhead, power.vproduct, erf.verfc_tail, erf.verfc, exact=True),
-    "exp": forms(*EXP),
-    "expm1": forms(*REDUCED, exp.vexpm1),
-    "log": forms(*LOG, log.vlog),
-    "log10": forms(*LOG, log.vlog10),
-    "log1p": forms(*LOG, log.vlog1p),
-    "log2": forms(*LOG, log.vlog2),
-    "logaddexp": forms(*SOFT, log.vlogaddexp),
-    "power": forms(*REDUCED, *PAIR, power.vlog_pair, power.vpower, exact=True),
-    "sigmoid": forms(*EXP, exp.vsigmoid),
-    "sinh": forms(*HYPERBOLIC, exp.vsinh),
-    "softplus": forms(*SOFT, log.vsoftplus),
-    "tanh": forms(*REDUCED, exp.vtanh),
+    "acos": forms((trig.vasin_series, trig.vacos), (turn.vasin32_series, turn.vacos32)),
+    "asin": forms(
+        (exp.vhead, trig.vasin_series, trig.vasin), (one.vfloat32, one.vhead32, turn.vasin32_series, turn.vasin32)
+    ),
+    "atan": forms((trig.vatan_series, trig.vatan), (turn.vatan32_series, turn.vatan32)),
+    "atan2": forms((trig.vatan_series, trig.vatan2), (turn.vatan32_series, turn.vatan2_32)),
+    "cbrt": forms((log.vlog_split, exp.vhead, power.vcbrt), (*SPLIT32, one.vhead32, one.vcbrt32)),
+    "cosh": forms(
+        (exp.vexp_reduced, exp.vhyperbolic_parts, exp.vcosh),
+        (one.vexp32_reduced, one.vfloat32, one.vhyperbolic32_parts, one.vcosh32),
+    ),
+    "erf": forms((*EXPM1_PARTS, erf.verf), (*EXPM1_PARTS32, turn.verf32)),
+    "erfc": forms(
+        (*REDUCED, *PRODUCT, erf.verfc_tail, erf.verfc),
+        (*REDUCED32, *PRODUCT32, turn.verfc32_tail, turn.verfc32),
+        exact=True,
+    ),
+    "exp": forms(EXP, EXP32),
+    "expm1": forms((*REDUCED, exp.vexpm1), (*REDUCED32, one.vfloat32, one.vexpm1_32)),
+    "log": forms((*LOG, log.vlog), (*LOG32, one.vlog32)),
+    "log10": forms((*LOG, exp.vhead, log.vlog10), (*LOG32, one.vhead32, one.vlog10_32)),
+    "log1p": forms(LOG1P, LOG1P32),
+    "log2": forms((*LOG, exp.vhead, log.vlog2), (*LOG32, one.vhead32, one.vlog2_32)),
+    "logaddexp": forms((*EXP, *LOG1P, log.vlogaddexp), (*EXP32, *LOG1P32, one.vlogaddexp32)),
+    "power": forms(
+        (*REDUCED, log.vlog_split, *PRODUCT, power.vlog_pair, power.vpower),
+        (*REDUCED32, *PRODUCT32, one.vlog32_split, one.vlog32_pair, one.vpower32),
+        exact=True,
+    ),
+    "sigmoid": forms((*EXP, exp.vsigmoid), (*EXP32, one.vsigmoid32)),
+    "sinh": forms(
+        (exp.vexp_reduced, exp.vhyperbolic_parts, exp.vsinh),
+        (one.vexp32_reduced, one.vfloat32, one.vhyperbolic32_parts, one.vsinh32),
+    ),
+    "softplus": forms((*EXP, *LOG1P, log.vsoftplus), (*EXP32, *LOG1P32, one.vsoftplus32)),
+    "tanh": forms((*REDUCED, exp.vtanh), (*REDUCED32, one.vfloat32, one.vtanh32)),
 }

@@ -1,11 +1,11 @@
 """Logarithms and what is built on them, without branches or library calls: see `vector_math`.
 
-With x = m * 2**k and m from sqrt(1/2) to sqrt(2), log(x) = k log 2 + log(1 + f), f = m - 1. With s = f/(2 + f), log(1 + f)
-= 2 atanh(s) = f - (h - s (h + R(s**2))), h = f**2/2: the large terms are exact or nearly so, and the series only
-corrects them.
+With x = m * 2**k and m from sqrt(1/2) to sqrt(2), log(x) = k log 2 + log(1 + f), f = m - 1. With s = f/(2 + f),
+log(1 + f) = 2 atanh(s) = f - (h - s (h + R(s**2))), h = f**2/2: the large terms are exact or nearly so, and
+the series only corrects them.
 """
 
-# ruff: noqa: PLR0124 - NaN is the number that differs from itself
+# ruff: noqa: FURB136, PLR0124 - NaN is the number that differs from itself, and a select is meant where one stands
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from symbackprop.ops.vector_math import vexp
+from symbackprop.ops.vector_math import vexp, vhead
 
 __all__ = ["vlog", "vlog1p", "vlog2", "vlog10", "vlog_edge", "vlog_series", "vlog_split", "vlogaddexp", "vsoftplus"]
 
@@ -78,7 +78,7 @@ def vlog2(x: float) -> float:
     k, m = vlog_split(x)
     f = m - 1.0
     h, w = vlog_series(f)
-    high = np.int64(np.float64(f - h).view(np.int64) & np.int64(-4294967296)).view(np.float64)
+    high = vhead(f - h)
     low = ((f - high) - h) + w
     product = high * 1.4426950216293335
     total = k + product
@@ -91,7 +91,7 @@ def vlog10(x: float) -> float:
     k, m = vlog_split(x)
     f = m - 1.0
     h, w = vlog_series(f)
-    high = np.int64(np.float64(f - h).view(np.int64) & np.int64(-4294967296)).view(np.float64)
+    high = vhead(f - h)
     low = ((f - high) - h) + w
     product = high * 0.4342944771051407
     lead = k * 0.30102999566361177

@@ -18,11 +18,17 @@ __all__ = [
     "vexp_tail",
     "vexpm1",
     "vexpm1_parts",
+    "vhead",
     "vhyperbolic_parts",
     "vsigmoid",
     "vsinh",
     "vtanh",
 ]
+
+
+def vhead(x: float) -> float:
+    """The leading 26 bits of x, so that products of two such numbers are exact."""
+    return np.int64(np.float64(x).view(np.int64) & np.int64(-134217728)).view(np.float64)
 
 
 def vexp_reduced(x: float) -> tuple[float, float, np.int64]:
@@ -123,10 +129,10 @@ def vhyperbolic_parts(x: float) -> tuple[float, float, float, float]:
 
 
 def vsinh(x: float) -> float:
-    """sinh(x) by the addition theorem, which is exact for what is subtracted."""
+    """sinh(x) by the addition theorem, which is exact for what is subtracted; x itself near 0."""
     d = abs(x)
     s, c, a, b = vhyperbolic_parts(d if d < 710.8 else (710.8 if x == x else x))
-    return math.copysign(2.0 * (a + (a * c + b * s)), x)
+    return x if d < 1e-9 else math.copysign(2.0 * (a + (a * c + b * s)), x)
 
 
 def vcosh(x: float) -> float:

@@ -13,18 +13,13 @@ import math
 import numpy as np
 
 from symbackprop.ops.vector_log import vlog_split
-from symbackprop.ops.vector_math import vexp_reduced, vexp_tail
+from symbackprop.ops.vector_math import vexp_reduced, vexp_tail, vhead
 
-__all__ = ["vcbrt", "vhead", "vlog_pair", "vpower", "vproduct"]
-
-
-def vhead(x: float) -> float:
-    """The leading 26 bits of x, so that products of two such numbers are exact."""
-    return np.int64(np.float64(x).view(np.int64) & np.int64(-134217728)).view(np.float64)
+__all__ = ["vcbrt", "vlog_pair", "vpower", "vproduct"]
 
 
 def vproduct(x: float, y: float) -> tuple[float, float]:
-    """x * y as a rounded product and its error."""
+    """The product x * y, rounded, and its error."""
     p = x * y
     a, b = vhead(x), vhead(y)
     c, d = x - a, y - b
@@ -71,7 +66,7 @@ def vpower(x: float, y: float) -> float:
     """x**y with the special values of C's pow: x < 0 with whole y, zeros and infinities keep or lose their sign."""
     a = abs(x)
     high, low = vlog_pair(a)
-    far = math.copysign(1e21 if abs(y) > 1e21 else abs(y), y)
+    far = math.copysign(min(abs(y), 1e21), y)
     p, e = vproduct(far, high)
     e += far * low
     inside = (p > -746.0) & (p < 710.0)
@@ -82,7 +77,7 @@ def vpower(x: float, y: float) -> float:
     half = k >> 1
     first = np.int64((half + 1023) << 52).view(np.float64)
     second = np.int64((k - half + 1023) << 52).view(np.float64)
-    size = (1.0 + (near + (vexp_tail(near) + c))) * first * second
+    size: float = (1.0 + (near + (vexp_tail(near) + c))) * first * second
     size = size if (a > 0.0) & (a < math.inf) else (math.inf if (a > 1.0) == (y > 0.0) else 0.0)
     whole = np.floor(y) == y
     odd = whole & (2.0 * np.floor(0.5 * y) != y)

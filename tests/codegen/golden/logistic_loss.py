@@ -22,43 +22,52 @@ from numba import njit
 
 float64 = np.float64
 jit = njit(error_model="numpy")
+fuse = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("w", "x", "y")
 WRT = ("w",)
 OUTPUTS = ("out",)
 
 
-@jit
-def softplus(x):
-    """log(1 + exp(x)), relatively accurate on both sides: the exponential never overflows."""
-    return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-abs(x)))
+@fuse
+def vexp_reduced(x):
+    """(r, c, k) with x = k log 2 + r + c and k whole, abs(r) <= log(2)/2; c is the rounding error of r.
 
-
-@jit
-def vexpm1_parts(x):
-    """(q, k) with exp(x) = (1 + q) * 2**k, for x from -746 to 710; k counts from 0.
-
-    Adding 1.5 * 2**52 rounds x / log(2) to an integer, which then stands in the low bits of the sum.
+    For x from -746 to 710. Adding 1.5 * 2**52 rounds x / log(2) to an integer, which then stands in the low bits of the
+    sum; the first part of log 2 has 32 bits, so that its multiple is exact.
     """
     shifted = x * 1.4426950408889634 + 6755399441055744.0
     k = shifted - 6755399441055744.0
-    r = x - k * 0.6931471803691238 - k * 1.9082149292705877e-10
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    return (p * (r * r) + r, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
+    near = x - k * 0.6931471803691238
+    low = k * 1.9082149292705877e-10
+    r = near - low
+    return (r, near - r - low, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
 
 
-@jit
+@fuse
+def vexp_tail(r):
+    """exp(r) - 1 - r for abs(r) <= log(2)/2."""
+    p = 2.09112987659402e-09
+    p = p * r + 2.5100472505694996e-08
+    p = p * r + 2.7557282838800484e-07
+    p = p * r + 2.7557268276905696e-06
+    p = p * r + 2.4801587317228724e-05
+    p = p * r + 0.00019841269863171557
+    p = p * r + 0.0013888888888886537
+    p = p * r + 0.008333333333330039
+    p = p * r + 0.041666666666666664
+    p = p * r + 0.16666666666666666
+    return (p * r + 0.5) * (r * r)
+
+
+@fuse
+def vexpm1_parts(x):
+    """(q, k) with exp(x) = (1 + q) * 2**k, for x from -746 to 710; k counts from 0."""
+    r, _, k = vexp_reduced(x)
+    return (r + vexp_tail(r), k)
+
+
+@fuse
 def vexp(x):
     """exp(x); two factors carry 2**k, so that subnormal results are rounded once."""
     low = x if x > -746.0 else -746.0 if x == x else x
@@ -69,7 +78,63 @@ def vexp(x):
     return (1.0 + q) * first * second
 
 
-@jit
+@fuse
+def vlog_split(x):
+    """(k, m) with x = m * 2**k and m from sqrt(1/2) to sqrt(2), for finite x > 0.
+
+    The exponent becomes a number by standing in the low bits of 2**52 + k + 1023.
+    """
+    small = x < 2.2250738585072014e-308
+    bits = np.float64(x * 1.8014398509481984e+16 if small else x).view(np.int64) + np.int64(2638147582215219)
+    m = np.int64((bits & np.int64(4503599627370495)) + np.int64(4604544271217802189)).view(np.float64)
+    k = np.int64((bits & np.int64(9223372036854775807)) >> 52 | np.int64(4841369599423283200)).view(np.float64)
+    return (k - (4503599627371573.0 if small else 4503599627371519.0), m)
+
+
+@fuse
+def vlog_series(f):
+    """(h, w) with log(1 + f) = f - (h - w), for 1 + f from sqrt(1/2) to sqrt(2)."""
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.1461916613488797
+    p = p * z + 0.1533150161114533
+    p = p * z + 0.18182895750119193
+    p = p * z + 0.22222211043776857
+    p = p * z + 0.2857142862653362
+    p = p * z + 0.3999999999989827
+    p = p * z + 0.6666666666666666
+    h = 0.5 * f * f
+    return (h, s * (h + z * p))
+
+
+@fuse
+def vlog_edge(x):
+    """The logarithm where x is not a positive number: -inf at 0, inf at inf, NaN elsewhere."""
+    return -math.inf if x == 0.0 else x if x > 0.0 else math.nan
+
+
+@fuse
+def vlog1p(x):
+    """log(1 + x): what the sum rounds off enters by the slope 1/m of the logarithm, m = (1 + s)/(1 - s); x near 0."""
+    u = 1.0 + x
+    near = u - 1.0
+    rest = 1.0 - (u - near) + (x - near)
+    k, m = vlog_split(u)
+    f = m - 1.0
+    h, w = vlog_series(f)
+    lost = rest / u if x < 1e+17 else 0.0
+    out = k * 0.6931471803691238 - (h - (w + (k * 1.9082149292705877e-10 + lost)) - f)
+    edge = out if (u > 0.0) & (u < math.inf) else vlog_edge(u)
+    return x if abs(x) < 1e-17 else edge
+
+
+@fuse
+def vsoftplus(x):
+    """log(1 + exp(x)), relatively accurate on both sides: the exponential never overflows."""
+    return (x if x > 0.0 else 0.0) + vlog1p(vexp(-abs(x)))
+
+
+@fuse
 def vsigmoid(x):
     """1/(1 + exp(-x)), relatively accurate on both sides: the exponential never overflows."""
     e = vexp(-abs(x))
@@ -102,7 +167,7 @@ def _value(N, w, x, y, t1):
     # t2 = sum over i of (softplus(-(y * t1)))[i]
     t2 = 0.0
     for i in range(N):
-        t2 = accumulate(t2, softplus(-(y[i] * t1[i])))
+        t2 = accumulate(t2, vsoftplus(-(y[i] * t1[i])))
     out = t2 / float64(N)
     return out
 
@@ -133,7 +198,7 @@ def _fprop(N, w, x, y, r0, t1):
     for i in range(N):
         r0_i = -(y[i] * t1[i])
         r0[i] = r0_i
-        t2 = accumulate(t2, softplus(r0_i))
+        t2 = accumulate(t2, vsoftplus(r0_i))
     out = t2 / float64(N)
     return out
 
@@ -194,7 +259,7 @@ def _value_and_grad(N, n, w, x, y, ct_w, t2, t3, t6):
     t5 = 0.0
     for i in range(N):
         t4 = -(y[i] * t2[i])
-        t5 = accumulate(t5, softplus(t4))
+        t5 = accumulate(t5, vsoftplus(t4))
         t3[i] = t1 * vsigmoid(t4) * y[i]
     out = t5 / float64(N)
     # t6 = x.T @ t3
