@@ -38,23 +38,19 @@ class Helpers:
 
     def __init__(self) -> None:
         self.functions: dict[Callable[..., Any], None] = {}
-        #: Those that must become part of the loop they are called in; whether each product in them must be rounded.
-        self.inlined: dict[Callable[..., Any], bool] = {}
+        #: Those that must become part of the loop they are called in.
+        self.inlined: dict[Callable[..., Any], None] = {}
         self.accumulate = False
 
     def decorator(self, function: Callable[..., Any]) -> str:
         """Return the name of the decorator that a helper function carries."""
-        exact = self.inlined.get(function)
-        return "jit" if exact is None else ("inline" if exact else "fuse")
+        return "inline" if function in self.inlined else "jit"
 
     def decorators(self) -> list[str]:
         """Return the assignments that define the decorators of a module."""
-        needed = {self.decorator(f) for f in self.inlined}
         lines = ['jit = njit(error_model="numpy")']
-        lines += ['inline = njit(error_model="numpy", forceinline=True)'] if "inline" in needed else []
-        lines += (
-            ['fuse = njit(error_model="numpy", forceinline=True, fastmath={"contract"})'] if "fuse" in needed else []
-        )
+        if self.inlined:
+            lines.append('inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})')
         return lines
 
 
@@ -94,8 +90,7 @@ class Scope:
         form = op.form(dtype, in_loop=in_loop)
         self._helpers.functions.update(dict.fromkeys(form.helpers))
         if in_loop and dtype in op.vector:
-            known = self._helpers.inlined
-            known.update({f: form.exact or known.get(f, False) for f in form.helpers})
+            self._helpers.inlined.update(dict.fromkeys(form.helpers))
         return ex.fill_template(form.emit, op.arity, args, attr, dtype)
 
     def write_call(self, op: LibraryPrimitive, operands: Sequence[str]) -> str:

@@ -12,8 +12,7 @@ import math
 
 import numpy as np
 
-from symbackprop.ops.vector_math import vexp_reduced, vexp_tail, vexpm1_parts
-from symbackprop.ops.vector_power import vproduct
+from symbackprop.ops.vector_math import vexp_reduced, vexp_tail, vexpm1_parts, vhead
 
 __all__ = ["verf", "verfc", "verfc_tail"]
 
@@ -47,15 +46,16 @@ def verfc_tail(x: float) -> float:
     tail = p * t
     p = 1.2530080582697296 + tail
     lost = (1.2530080582697296 - p) + (tail + 1.3 * t * t * (u - (t + 1.0)) + 2.976791909202099e-17)
-    square, error = vproduct(x, x)
-    far, c, k = vexp_reduced(-square)
-    c -= error
+    a = vhead(x)
+    far, c, k = vexp_reduced(-a * a)
+    c -= (x - a) * (x + a)
     r = far + c
     c = (far - r) + c
     d = 1.0 + 2.0 * x
     v = p / d
-    whole, part = vproduct(v, d)
-    lost = 0.89 * v * (((p - whole) - part) + (lost - v * ((1.0 - d) + 2.0 * x)))
+    g, h = vhead(v), vhead(d)
+    rest = ((p - g * h) - (g * (d - h) + (v - g) * h)) - (v - g) * (d - h)
+    lost = 0.89 * v * (rest + (lost - v * ((1.0 - d) + 2.0 * x)))
     rest = vexp_tail(r) + c
     q = r + rest
     lost = lost * (1.0 + q) + v * ((r - q) + rest)

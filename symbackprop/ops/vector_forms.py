@@ -26,7 +26,7 @@ EXPM1_PARTS = (*REDUCED, exp.vexpm1_parts)
 EXP = (*EXPM1_PARTS, exp.vexp)
 LOG = (log.vlog_split, log.vlog_series, log.vlog_edge)
 LOG1P = (*LOG, log.vlog1p)
-PRODUCT = (exp.vhead, power.vproduct)
+SOFT = (*EXP, log.vlog_series, log.vlog1p_unit)
 
 REDUCED32 = (one.vexp32_reduced, one.vexp32_tail)
 EXPM1_PARTS32 = (*REDUCED32, one.vfloat32, one.vexpm1_32_parts)
@@ -34,18 +34,16 @@ EXP32 = (*EXPM1_PARTS32, one.vexp32)
 SPLIT32 = (one.vfloat32, one.vlog32_split)
 LOG32 = (*SPLIT32, one.vlog32_series, one.vlog32_edge)
 LOG1P32 = (*LOG32, one.vlog1p32)
-PRODUCT32 = (one.vfloat32, one.vhead32, one.vproduct32)
+SOFT32 = (*EXP32, one.vlog32_series, one.vlog1p32_unit)
+HEAD32 = (one.vfloat32, one.vhead32)
 
 
-def forms(double: Functions, single: Functions, *, exact: bool = False) -> dict[str, Form]:
-    """Return the form for each dtype: a call of the last function given; the others are what it calls.
-
-    With `exact` the functions rely on every product being rounded before it is added.
-    """
+def forms(double: Functions, single: Functions) -> dict[str, Form]:
+    """Return the form for each dtype: a call of the last function given; the others are what it calls."""
     out = {}
     for dtype, functions in (("float64", double), ("float32", single)):
         operands = ", ".join("xy"[: functions[-1].__code__.co_argcount])
-        out[dtype] = Form(f"{functions[-1].__name__}({operands})", tuple(dict.fromkeys(functions)), exact=exact)
+        out[dtype] = Form(f"{functions[-1].__name__}({operands})", tuple(dict.fromkeys(functions)))
     return out
 
 
@@ -63,9 +61,8 @@ VECTOR = {
     ),
     "erf": forms((*EXPM1_PARTS, erf.verf), (*EXPM1_PARTS32, turn.verf32)),
     "erfc": forms(
-        (*REDUCED, *PRODUCT, erf.verfc_tail, erf.verfc),
-        (*REDUCED32, *PRODUCT32, turn.verfc32_tail, turn.verfc32),
-        exact=True,
+        (*REDUCED, exp.vhead, erf.verfc_tail, erf.verfc),
+        (*REDUCED32, *HEAD32, turn.verfc32_tail, turn.verfc32),
     ),
     "exp": forms(EXP, EXP32),
     "expm1": forms((*REDUCED, exp.vexpm1), (*REDUCED32, one.vfloat32, one.vexpm1_32)),
@@ -73,17 +70,16 @@ VECTOR = {
     "log10": forms((*LOG, exp.vhead, log.vlog10), (*LOG32, one.vhead32, one.vlog10_32)),
     "log1p": forms(LOG1P, LOG1P32),
     "log2": forms((*LOG, exp.vhead, log.vlog2), (*LOG32, one.vhead32, one.vlog2_32)),
-    "logaddexp": forms((*EXP, *LOG1P, log.vlogaddexp), (*EXP32, *LOG1P32, one.vlogaddexp32)),
+    "logaddexp": forms((*SOFT, log.vlogaddexp), (*SOFT32, one.vlogaddexp32)),
     "power": forms(
-        (*REDUCED, log.vlog_split, *PRODUCT, power.vlog_pair, power.vpower),
-        (*REDUCED32, *PRODUCT32, one.vlog32_split, one.vlog32_pair, one.vpower32),
-        exact=True,
+        (*REDUCED, log.vlog_split, exp.vhead, power.vlog_pair, power.vpower),
+        (*REDUCED32, *HEAD32, one.vlog32_split, one.vlog32_pair, one.vpower32),
     ),
     "sigmoid": forms((*EXP, exp.vsigmoid), (*EXP32, one.vsigmoid32)),
     "sinh": forms(
         (exp.vexp_reduced, exp.vhyperbolic_parts, exp.vsinh),
         (one.vexp32_reduced, one.vfloat32, one.vhyperbolic32_parts, one.vsinh32),
     ),
-    "softplus": forms((*EXP, *LOG1P, log.vsoftplus), (*EXP32, *LOG1P32, one.vsoftplus32)),
+    "softplus": forms((*SOFT, log.vsoftplus), (*SOFT32, one.vsoftplus32)),
     "tanh": forms((*REDUCED, exp.vtanh), (*REDUCED32, one.vfloat32, one.vtanh32)),
 }

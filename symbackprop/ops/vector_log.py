@@ -15,7 +15,18 @@ import numpy as np
 
 from symbackprop.ops.vector_math import vexp, vhead
 
-__all__ = ["vlog", "vlog1p", "vlog2", "vlog10", "vlog_edge", "vlog_series", "vlog_split", "vlogaddexp", "vsoftplus"]
+__all__ = [
+    "vlog",
+    "vlog1p",
+    "vlog1p_unit",
+    "vlog2",
+    "vlog10",
+    "vlog_edge",
+    "vlog_series",
+    "vlog_split",
+    "vlogaddexp",
+    "vsoftplus",
+]
 
 
 def vlog_split(x: float) -> tuple[float, float]:
@@ -60,7 +71,7 @@ def vlog(x: float) -> float:
 
 
 def vlog1p(x: float) -> float:
-    """log(1 + x): what the sum rounds off enters by the slope 1/m of the logarithm, m = (1 + s)/(1 - s); x near 0."""
+    """log(1 + x): what the sum rounds off enters divided by it; x itself near 0."""
     u = 1.0 + x
     near = u - 1.0
     rest = (1.0 - (u - near)) + (x - near)
@@ -101,13 +112,25 @@ def vlog10(x: float) -> float:
     return out if (x > 0.0) & (x < math.inf) else vlog_edge(x)
 
 
+def vlog1p_unit(x: float) -> float:
+    """log(1 + x) for x from 0 to 1, as far down as x goes."""
+    u = 1.0 + x
+    rest = x - (u - 1.0)
+    large = u > 1.4142135623730951
+    f = (0.5 * u if large else u) - 1.0
+    h, w = vlog_series(f)
+    return (0.6931471803691238 if large else 0.0) - (
+        (h - (w + ((1.9082149292705877e-10 if large else 0.0) + rest / u))) - f
+    )
+
+
 def vsoftplus(x: float) -> float:
     """log(1 + exp(x)), relatively accurate on both sides: the exponential never overflows."""
-    return (x if x > 0.0 else 0.0) + vlog1p(vexp(-abs(x)))
+    return (x if x > 0.0 else 0.0) + vlog1p_unit(vexp(-abs(x)))
 
 
 def vlogaddexp(x: float, y: float) -> float:
     """log(exp(x) + exp(y)) without overflow; equal infinities give themselves."""
     d = x - y
-    e = vlog1p(vexp(-abs(d)))
+    e = vlog1p_unit(vexp(-abs(d)))
     return (x if d > 0.0 else y) + e if d == d else x + y

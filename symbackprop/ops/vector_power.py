@@ -1,7 +1,7 @@
 """Real powers and cube roots without branches or library calls: see `vector_math`.
 
-A power needs the logarithm to more than 64 bits, because its error is multiplied by up to 745: sums and products that
-matter are pairs of numbers (T. J. Dekker, "A floating-point technique for extending the available precision", 1971).
+A power needs the logarithm to more than 64 bits, because its error is multiplied by up to 745: what matters is kept as
+sums of two numbers, after T. J. Dekker, "A floating-point technique for extending the available precision" (1971).
 """
 
 # ruff: noqa: PLR0124 - NaN is the number that differs from itself
@@ -15,30 +15,23 @@ import numpy as np
 from symbackprop.ops.vector_log import vlog_split
 from symbackprop.ops.vector_math import vexp_reduced, vexp_tail, vhead
 
-__all__ = ["vcbrt", "vlog_pair", "vpower", "vproduct"]
-
-
-def vproduct(x: float, y: float) -> tuple[float, float]:
-    """The product x * y, rounded, and its error."""
-    p = x * y
-    a, b = vhead(x), vhead(y)
-    c, d = x - a, y - b
-    return p, ((a * b - p) + (a * d + c * b)) + c * d
+__all__ = ["vcbrt", "vlog_pair", "vpower"]
 
 
 def vlog_pair(x: float) -> tuple[float, float]:
     """log(x) for finite x > 0 as a sum of two numbers, to about 2**-64 of itself.
 
-    With s = f/(2 + f), log(1 + f) = 2 s + s**3 (2/3 + s**2 Q(s**2)); only Q is evaluated in single numbers.
+    With s = f/(2 + f), log(1 + f) = 2 s + s**3 (2/3 + s**2 Q(s**2)); only Q is evaluated in single numbers. Every other
+    number is a head of half the digits, so that products of heads are exact, and a rest.
     """
     k, m = vlog_split(x)
     f = m - 1.0
     d = 2.0 + f
     s = f / d
-    p, e = vproduct(s, d)
-    t = (((f - p) - e) - s * (f - (d - 2.0))) * (0.5 - 0.5 * s)
-    z, rest = vproduct(s, s)
-    rest += 2.0 * s * t
+    a, e = vhead(s), vhead(d)
+    b = ((f - a * e) - a * ((d - e) + (f - (d - 2.0)))) * (0.5 - 0.5 * s)
+    square, w = a * a, b * (a + s)
+    z = square + w
     q = 0.11725604536475413
     q = q * z + 0.11706004128016817
     q = q * z + 0.13334813373687013
@@ -47,17 +40,18 @@ def vlog_pair(x: float) -> tuple[float, float]:
     q = q * z + 0.22222222221649277
     q = q * z + 0.28571428571429375
     q = (q * z + 0.4) * z
-    a = 0.6666666666666666 + q
-    g, h = vproduct(z, a)
-    h += z * ((0.6666666666666666 - a) + q + 3.700743415417188e-17) + rest * a
-    u, v = vproduct(s, g)
-    v += s * h + t * g
+    g = 0.6666666666666666 + q
+    c, h = vhead(z), vhead(g)
+    p = c * h
+    r = c * ((g - h) + ((0.6666666666666666 - g) + q + 3.700743415417188e-17)) + ((square - c) + w) * g
+    n = vhead(p + r)
+    t = a * n
     lead = k * 0.6931471803691238
-    first = lead + 2.0 * s
+    first = lead + 2.0 * a
     back = first - lead
-    second = first + u
-    error = ((lead - (first - back)) + (2.0 * s - back)) + ((first - second) + u)
-    low = error + (v + 2.0 * t + k * 1.9082149292705877e-10)
+    second = first + t
+    error = ((lead - (first - back)) + (2.0 * a - back)) + ((first - second) + t)
+    low = error + (a * ((p - n) + r) + b * (p + r) + 2.0 * b + k * 1.9082149292705877e-10)
     total = second + low
     return total, (second - total) + low
 
@@ -67,8 +61,9 @@ def vpower(x: float, y: float) -> float:
     a = abs(x)
     high, low = vlog_pair(a)
     far = math.copysign(min(abs(y), 1e21), y)
-    p, e = vproduct(far, high)
-    e += far * low
+    y_head, head = vhead(far), vhead(high)
+    p = y_head * head
+    e = y_head * ((high - head) + low) + (far - y_head) * high
     inside = (p > -746.0) & (p < 710.0)
     r, c, k = vexp_reduced(p if inside else (710.0 if p > 0.0 else -746.0))
     c += e if inside else 0.0

@@ -24,6 +24,7 @@ __all__ = [
     "vhead32",
     "vhyperbolic32_parts",
     "vlog1p32",
+    "vlog1p32_unit",
     "vlog2_32",
     "vlog10_32",
     "vlog32",
@@ -33,7 +34,6 @@ __all__ = [
     "vlog32_split",
     "vlogaddexp32",
     "vpower32",
-    "vproduct32",
     "vsigmoid32",
     "vsinh32",
     "vsoftplus32",
@@ -180,7 +180,7 @@ def vlog32(x: float) -> float:
 
 
 def vlog1p32(x: float) -> float:
-    """log(1 + x): what the sum rounds off enters by the slope of the logarithm; x itself near 0."""
+    """log(1 + x): what the sum rounds off enters divided by it; x itself near 0."""
     u = 1.0 + x
     near = u - 1.0
     rest = (1.0 - (u - near)) + (x - near)
@@ -221,15 +221,25 @@ def vlog10_32(x: float) -> float:
     return out if (x > 0.0) & (x < math.inf) else vlog32_edge(x)
 
 
+def vlog1p32_unit(x: float) -> float:
+    """log(1 + x) for x from 0 to 1, as far down as x goes."""
+    u = 1.0 + x
+    rest = x - (u - 1.0)
+    large = u > 1.4142135
+    f = (0.5 * u if large else u) - 1.0
+    h, w = vlog32_series(f)
+    return (0.693145751953125 if large else 0.0) - ((h - (w + ((1.4286068e-06 if large else 0.0) + rest / u))) - f)
+
+
 def vsoftplus32(x: float) -> float:
     """log(1 + exp(x)), relatively accurate on both sides: the exponential never overflows."""
-    return (x if x > 0.0 else 0.0) + vlog1p32(vexp32(-abs(x)))
+    return (x if x > 0.0 else 0.0) + vlog1p32_unit(vexp32(-abs(x)))
 
 
 def vlogaddexp32(x: float, y: float) -> float:
     """log(exp(x) + exp(y)) without overflow; equal infinities give themselves."""
     d = x - y
-    e = vlog1p32(vexp32(-abs(d)))
+    e = vlog1p32_unit(vexp32(-abs(d)))
     return (x if d > 0.0 else y) + e if d == d else x + y
 
 
@@ -238,39 +248,36 @@ def vhead32(x: float) -> Any:
     return vfloat32(np.float32(x).view(np.int32) & np.int32(-4096))
 
 
-def vproduct32(x: float, y: float) -> tuple[float, float]:
-    """The product x * y, rounded, and its error."""
-    p = x * y
-    a, b = vhead32(x), vhead32(y)
-    c, d = x - a, y - b
-    return p, ((a * b - p) + (a * d + c * b)) + c * d
-
-
 def vlog32_pair(x: float) -> tuple[float, float]:
-    """log(x) for finite x > 0 as a sum of two numbers, to about 2**-36 of itself."""
+    """log(x) for finite x > 0 as a sum of two numbers, to about 2**-36 of itself.
+
+    With s = f/(2 + f), log(1 + f) = 2 s + s**3 (2/3 + s**2 Q(s**2)); only Q is evaluated in single numbers. Every other
+    number is a head of half the digits, so that products of heads are exact, and a rest.
+    """
     k, m = vlog32_split(x)
     f = m - 1.0
     d = 2.0 + f
     s = f / d
-    p, e = vproduct32(s, d)
-    t = (((f - p) - e) - s * (f - (d - 2.0))) * (0.5 - 0.5 * s)
-    z, rest = vproduct32(s, s)
-    rest += 2.0 * s * t
+    a, e = vhead32(s), vhead32(d)
+    b = ((f - a * e) - a * ((d - e) + (f - (d - 2.0)))) * (0.5 - 0.5 * s)
+    square, w = a * a, b * (a + s)
+    z = square + w
     q = 0.19122304
     q = q * z + 0.22204694
     q = q * z + 0.2857153
     q = (q * z + 0.4) * z
-    a = 0.6666667 + q
-    g, h = vproduct32(z, a)
-    h += z * ((0.6666667 - a) + q - 1.9868215e-08) + rest * a
-    u, v = vproduct32(s, g)
-    v += s * h + t * g
+    g = 0.6666667 + q
+    c, h = vhead32(z), vhead32(g)
+    p = c * h
+    r = c * ((g - h) + ((0.6666667 - g) + q - 1.9868215e-08)) + ((square - c) + w) * g
+    n = vhead32(p + r)
+    t = a * n
     lead = k * 0.693145751953125
-    first = lead + 2.0 * s
+    first = lead + 2.0 * a
     back = first - lead
-    second = first + u
-    error = ((lead - (first - back)) + (2.0 * s - back)) + ((first - second) + u)
-    low = error + (v + 2.0 * t + k * 1.4286068e-06)
+    second = first + t
+    error = ((lead - (first - back)) + (2.0 * a - back)) + ((first - second) + t)
+    low = error + (a * ((p - n) + r) + b * (p + r) + 2.0 * b + k * 1.4286068e-06)
     total = second + low
     return total, (second - total) + low
 
@@ -280,8 +287,9 @@ def vpower32(x: float, y: float) -> float:
     a = abs(x)
     high, low = vlog32_pair(a)
     far = math.copysign(1e11 if abs(y) > 1e11 else abs(y), y)
-    p, e = vproduct32(far, high)
-    e += far * low
+    y_head, head = vhead32(far), vhead32(high)
+    p = y_head * head
+    e = y_head * ((high - head) + low) + (far - y_head) * high
     inside = (p > -104.0) & (p < 89.0)
     r, c, k = vexp32_reduced(p if inside else (89.0 if p > 0.0 else -104.0))
     c += e if inside else 0.0

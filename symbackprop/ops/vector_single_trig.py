@@ -14,7 +14,6 @@ from symbackprop.ops.vector_single import (
     vexpm1_32_parts,
     vfloat32,
     vhead32,
-    vproduct32,
 )
 
 __all__ = [
@@ -128,15 +127,16 @@ def verfc32_tail(x: float) -> float:
     tail = p * t
     p = 1.253008 + tail
     lost = (1.253008 - p) + (tail + 1.3 * t * t * (u - (t + 1.0)) + 5.7974336e-08)
-    square, error = vproduct32(x, x)
-    far, c, k = vexp32_reduced(-square)
-    c -= error
+    a = vhead32(x)
+    far, c, k = vexp32_reduced(-a * a)
+    c -= (x - a) * (x + a)
     r = far + c
     c = (far - r) + c
     d = 1.0 + 2.0 * x
     v = p / d
-    whole, part = vproduct32(v, d)
-    lost = 0.89 * v * (((p - whole) - part) + (lost - v * ((1.0 - d) + 2.0 * x)))
+    g, h = vhead32(v), vhead32(d)
+    rest = ((p - g * h) - (g * (d - h) + (v - g) * h)) - (v - g) * (d - h)
+    lost = 0.89 * v * (rest + (lost - v * ((1.0 - d) + 2.0 * x)))
     rest = vexp32_tail(r) + c
     q = r + rest
     lost = lost * (1.0 + q) + v * ((r - q) + rest)

@@ -21,14 +21,14 @@ from numba import njit
 
 float64 = np.float64
 jit = njit(error_model="numpy")
-fuse = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
+inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("signal", "w")
 WRT = ("signal", "w")
 OUTPUTS = ("out",)
 
 
-@fuse
+@inline
 def vexp_reduced(x):
     """(r, c, k) with x = k log 2 + r + c and k whole, abs(r) <= log(2)/2; c is the rounding error of r.
 
@@ -43,7 +43,7 @@ def vexp_reduced(x):
     return (r, near - r - low, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
 
 
-@fuse
+@inline
 def vexp_tail(r):
     """exp(r) - 1 - r for abs(r) <= log(2)/2."""
     p = 2.09112987659402e-09
@@ -59,7 +59,7 @@ def vexp_tail(r):
     return (p * r + 0.5) * (r * r)
 
 
-@fuse
+@inline
 def vtanh(x):
     """tanh(x) = e / (e + 2) with e = expm1(2 abs(x)), the rounding errors of e and e + 2 put back; x itself near 0."""
     y = 2.0 * abs(x)

@@ -22,7 +22,7 @@ from numba import njit
 
 float64 = np.float64
 jit = njit(error_model="numpy")
-fuse = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
+inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("V", "c", "x")
 WRT = ("V", "x")
@@ -41,7 +41,7 @@ def gap(x, y):
     return 0.0 if x == y else x - y
 
 
-@fuse
+@inline
 def vexp_reduced(x):
     """(r, c, k) with x = k log 2 + r + c and k whole, abs(r) <= log(2)/2; c is the rounding error of r.
 
@@ -56,7 +56,7 @@ def vexp_reduced(x):
     return (r, near - r - low, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
 
 
-@fuse
+@inline
 def vexp_tail(r):
     """exp(r) - 1 - r for abs(r) <= log(2)/2."""
     p = 2.09112987659402e-09
@@ -72,14 +72,14 @@ def vexp_tail(r):
     return (p * r + 0.5) * (r * r)
 
 
-@fuse
+@inline
 def vexpm1_parts(x):
     """(q, k) with exp(x) = (1 + q) * 2**k, for x from -746 to 710; k counts from 0."""
     r, _, k = vexp_reduced(x)
     return (r + vexp_tail(r), k)
 
 
-@fuse
+@inline
 def vexp(x):
     """exp(x); two factors carry 2**k, so that subnormal results are rounded once."""
     low = x if x > -746.0 else -746.0 if x == x else x
