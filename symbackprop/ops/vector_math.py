@@ -1,6 +1,44 @@
 """Elementary functions without branches or library calls, so that LLVM vectorises the loops they stand in.
 
-`math.exp` in a loop is a call per entry; these are range reduction, a polynomial and exponent-bit arithmetic.
+`math.exp` in a loop is a call per entry, and keeps all else in the loop from being vectorised; these are range
+reduction, a polynomial, and arithmetic on the bits of exponents. Like the functions of `scalar_math` they are plain
+Python, and their source is copied into modules that need them, to become parts of the loops that call them. There a
+product and a sum may be rounded once together (fused), which no function relies on: where a product must be exact, it
+is one of heads, see `vhead`.
+
+Largest error in ulp, fused or not, of some 30,000 arguments over the whole range against 50 digits, subnormal results
+left out; nanoseconds per entry of arrays of 4096 normal numbers (with scale 2; for logarithms and bases exp(3 z), for
+arcs -1 to 1), the fastest of 400 runs on an AMD EPYC (Zen 3, AVX2), times all from one run of one thread. "libm" is the
+form for straight-line code in a loop.
+
+| float64   | ulp  | ns   | libm | NumPy | float32: ulp | ns  | libm | NumPy |
+|-----------|------|------|------|-------|--------------|-----|------|-------|
+| acos      | 1.06 |  1.8 |  6.8 |   7.0 | 1.03         | 0.8 |  5.9 |   9.3 |
+| asin      | 1.56 |  2.1 |  6.1 |   6.0 | 1.83         | 0.8 |  4.7 |   4.7 |
+| atan      | 1.76 |  2.3 | 13.6 |  14.2 | 1.74         | 0.7 |  6.7 |   6.6 |
+| atan2     | 1.56 |  3.2 | 18.4 |  20.4 | 1.59         | 1.2 | 14.0 |  16.1 |
+| cbrt      | 0.50 |  4.1 | 14.4 |  14.1 | 0.50         | 1.9 | 14.7 |  12.1 |
+| cosh      | 1.17 |  1.8 |  7.6 |   7.3 | 1.61         | 0.8 |  7.2 |   7.4 |
+| erf       | 1.48 |  3.4 | 12.3 |  11.7 | 1.43         | 1.1 | 11.9 |  12.2 |
+| erfc      | 1.43 |  7.5 | 12.8 |  12.0 | 1.48         | 2.5 | 11.9 |  12.6 |
+| exp       | 0.94 |  2.0 |  5.0 |   5.3 | 0.94         | 0.7 |  2.7 |   1.4 |
+| expm1     | 1.52 |  2.2 |  9.3 |   8.5 | 1.35         | 1.1 | 10.0 |  10.0 |
+| log       | 0.74 |  2.5 |  4.4 |   4.4 | 0.76         | 0.9 |  3.0 |   1.8 |
+| log10     | 0.62 |  2.9 |  7.8 |   8.1 | 0.65         | 1.3 |  6.3 |   6.3 |
+| log1p     | 0.73 |  2.9 | 12.8 |   6.7 | 0.77         | 1.4 |  7.8 |   7.5 |
+| log2      | 0.73 |  2.8 |  4.0 |   4.6 | 0.72         | 1.2 |  2.7 |   3.0 |
+| logaddexp | 0.68 |  5.0 | 13.5 |  14.2 | 0.75         | 2.0 | 12.7 |  13.7 |
+| power     | 0.86 | 11.6 | 13.7 |  13.7 | 0.80         | 5.0 |  5.9 |   6.0 |
+| sigmoid   | 1.86 |  2.2 |  5.2 |   6.4 | 1.91         | 0.9 |  3.3 |   4.2 |
+| sinh      | 1.62 |  2.1 | 15.8 |  15.4 | 1.48         | 0.9 | 16.8 |  16.8 |
+| softplus  | 1.42 |  4.6 | 13.3 |  14.8 | 1.42         | 1.8 | 13.6 |  14.3 |
+| tanh      | 1.24 |  3.3 | 15.1 |  13.4 | 1.13         | 1.3 | 14.9 |   2.8 |
+
+logaddexp is for results above 1: near 0 it cancels, as the library's does. sqrt is an instruction and vectorises as it
+is. sin, cos and tan are the library's, see `vector_trig`.
+
+Polynomials interpolate at Chebyshev's points in 60 digits; their coefficients are then rounded. What range reduction
+leaves over is carried along, after W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980).
 """
 
 # ruff: noqa: PLR0124 - NaN is the number that differs from itself
