@@ -121,7 +121,7 @@ def _put(node: Any, operands: dict[str, ast.expr], dtype: str) -> Any:
             return call("float32", [node])
         case ast.Attribute(value=ast.Name(id="math"), attr="inf" | "nan") if dtype == "float32":
             return call("float32", [node])
-        case ast.Attribute() | ast.Constant():
+        case ast.Attribute(value=ast.Name()) | ast.Constant():
             return node
         case list():
             return [_put(item, operands, dtype) for item in node]

@@ -25,6 +25,9 @@ __all__ = ["emit_loop", "emit_piece"]
 #: A value used once is written into its user's expression up to this length.
 INLINE = 64
 
+#: Inner loops of fewer entries call the library: a vector of numbers would stay partly empty.
+SHORT = 4
+
 
 def emit_loop(loop: Loop, scope: Scope) -> list[str]:
     """Return the lines of one loop nest, comments included."""
@@ -47,6 +50,8 @@ class _LoopWriter:
         self.loop = loop
         self.scope = scope
         self.depth = len(loop.domain)
+        #: Whether the inner loop may run long enough for vectors to pay.
+        self.wide = self.depth > 0 and not (loop.domain[-1].is_const and loop.domain[-1].value < SHORT)
         self.variables = [scope.names.loop_variable() for _ in loop.domain]
         self.here: Where = tuple(Index(v, k + 1) for k, v in enumerate(self.variables))
         self.body: list[list[str]] = [[] for _ in range(self.depth + 1)]
@@ -169,7 +174,7 @@ class _LoopWriter:
         """Return the statement that takes `term` into `total`."""
         if isinstance(node, Reduction):
             assert node.op.combine is not None
-            folded = self.scope.write(node.op.combine, [total, term], (), node.dtype, in_loop=True)
+            folded = self.scope.write(node.op.combine, [total, term], (), node.dtype, in_loop=self.wide)
             return f"{ex.text(total)} = {ex.text(folded)}"
         if in_memory:
             return f"{ex.text(total)} += {ex.text(term)}"
@@ -186,7 +191,7 @@ class _LoopWriter:
         ]
         match node:
             case Elementwise():
-                return self.scope.write(node.op, operands, node.attr, node.dtype, in_loop=self.depth > 0)
+                return self.scope.write(node.op, operands, node.attr, node.dtype, in_loop=self.wide)
             case Contraction():
                 total = operands[0]
                 for factor in operands[1:]:

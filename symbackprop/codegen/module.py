@@ -135,7 +135,7 @@ class _ModuleWriter:
         outside = [line for line in dict.fromkeys(needed) if line not in plain]
         lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np", "from numba import njit"]
         lines += [*outside, ""]
-        lines += [f"{self.plan.real} = np.{self.plan.real}", 'jit = njit(error_model="numpy")', ""]
+        lines += [f"{self.plan.real} = np.{self.plan.real}", *self.helpers.decorators(), ""]
         for title, records in (("INPUTS", self.arguments), ("WRT", self.wrt), ("OUTPUTS", program.outputs)):
             quoted = (f'"{r.identifier}"' for r in records)
             lines.append(f"{title} = {tuple_text(quoted)}")
@@ -145,7 +145,7 @@ class _ModuleWriter:
         taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
         parts = [part for support, bound in taken for part in (support.source, bound)]
         own = [f for f in self.helpers.functions if not isinstance(f, External)]
-        parts += [f"@jit\n{helper_source(f, self.plan.real)}" for f in own]
+        parts += [f"@{self.helpers.decorator(f)}\n{helper_source(f, self.plan.real)}" for f in own]
         if self.helpers.accumulate:
             parts.append(
                 '@njit(fastmath={"reassoc", "nsz"})\ndef accumulate(total, term):\n'

@@ -38,7 +38,20 @@ class Helpers:
 
     def __init__(self) -> None:
         self.functions: dict[Callable[..., Any], None] = {}
+        #: Those that must become part of the loop they are called in.
+        self.inlined: dict[Callable[..., Any], None] = {}
         self.accumulate = False
+
+    def decorator(self, function: Callable[..., Any]) -> str:
+        """Return the name of the decorator that a helper function carries."""
+        return "inline" if function in self.inlined else "jit"
+
+    def decorators(self) -> list[str]:
+        """Return the assignments that define the decorators of a module."""
+        lines = ['jit = njit(error_model="numpy")']
+        if self.inlined:
+            lines.append('inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})')
+        return lines
 
 
 class Scope:
@@ -76,6 +89,8 @@ class Scope:
         """Return primitive `op` on `args` as an expression; the module will hold the helper functions it calls."""
         form = op.form(dtype, in_loop=in_loop)
         self._helpers.functions.update(dict.fromkeys(form.helpers))
+        if in_loop and dtype in op.vector:
+            self._helpers.inlined.update(dict.fromkeys(form.helpers))
         return ex.fill_template(form.emit, op.arity, args, attr, dtype)
 
     def write_call(self, op: LibraryPrimitive, operands: Sequence[str]) -> str:

@@ -82,7 +82,8 @@ class Primitive:
         emit: a Python expression in x, y, z (operands), n (parameter) that numba compiles.
         sympy: builds the SymPy expression it stands for, from real symbols; tests differentiate it at 50 digits.
         helpers: scalar Python functions the expression calls; their source goes into the generated module.
-        vector: dtype -> another form for loops over arrays, which LLVM can vectorise.
+        vector: dtype -> another form for loops over arrays, which LLVM can vectorise; it must stay right where a
+            product and a sum are rounded once together.
         traits, domain: see the classes; `domain` is one per operand.
         dtype: dtype of the result, None for that of the last operand.
         flops: arithmetic operations and function calls per entry.

@@ -17,10 +17,11 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.ir.node import Const, Node
-from symbackprop.ir.registry import Form, Trait, elementwise
-from symbackprop.ops import neural_math, vector_math
+from symbackprop.ir.registry import Trait, elementwise
+from symbackprop.ops import neural_math
 from symbackprop.ops.arithmetic import exceeds, gate, integer_power, maximum, minimum
 from symbackprop.ops.transcendental import exp, expm1, sigmoid
+from symbackprop.ops.vector_forms import ACTIVATIONS
 
 __all__ = [
     "elu",
@@ -100,7 +101,7 @@ def prelu_slope(out: Node, x: Node, y: Node) -> Partials:
     emit="elu(x, y)",
     sympy=lambda x, y: sp.Piecewise((x, x > 0), (y * (sp.exp(x) - 1), True)),
     helpers=(neural_math.elu,),
-    vector={"float64": Form("velu(x, y)", (vector_math.vexpm1_parts, neural_math.velu))},
+    vector=ACTIVATIONS["elu"],
     traits=SLOW,
     flops=3,
 )
@@ -117,9 +118,7 @@ def elu(out: Node, x: Node, y: Node) -> Partials:
     emit="elu_slope(x, y)",
     sympy=lambda x, y: sp.Piecewise((1, x > 0), (y * sp.exp(x), True)),
     helpers=(neural_math.elu_slope,),
-    vector={
-        "float64": Form("velu_slope(x, y)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.velu_slope)),
-    },
+    vector=ACTIVATIONS["elu_slope"],
     traits=SLOW,
     flops=3,
 )
@@ -134,7 +133,7 @@ def elu_slope(out: Node, x: Node, y: Node) -> Partials:
     emit="silu(x)",
     sympy=lambda x: x / (1 + sp.exp(-x)),
     helpers=(neural_math.silu,),
-    vector={"float64": Form("vsilu(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vsilu))},
+    vector=ACTIVATIONS["silu"],
     traits=SLOW,
     flops=5,
 )
@@ -148,7 +147,7 @@ def silu(out: Node, x: Node) -> Partials:
     emit="silu_slope(x)",
     sympy=lambda x: (1 + x / (1 + sp.exp(x))) / (1 + sp.exp(-x)),
     helpers=(neural_math.silu_slope,),
-    vector={"float64": Form("vsilu_slope(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vsilu_slope))},
+    vector=ACTIVATIONS["silu_slope"],
     traits=SLOW,
     flops=8,
 )
@@ -163,6 +162,7 @@ def silu_slope(out: Node, x: Node) -> Partials:
     emit="gelu(x)",
     sympy=lambda x: x * sp.erfc(-x / sp.sqrt(2)) / 2,
     helpers=(neural_math.gelu,),
+    vector=ACTIVATIONS["gelu"],
     traits=SLOW,
     flops=5,
 )
@@ -179,6 +179,7 @@ def gelu(out: Node, x: Node) -> Partials:
     emit="gelu_slope(x)",
     sympy=lambda x: sp.erfc(-x / sp.sqrt(2)) / 2 + x * sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi),
     helpers=(neural_math.gelu_slope,),
+    vector=ACTIVATIONS["gelu_slope"],
     traits=SLOW,
     flops=9,
 )
@@ -199,7 +200,7 @@ def _tanh_form(x: Any) -> Any:
     emit="gelu_tanh(x)",
     sympy=_tanh_form,
     helpers=(neural_math.gelu_tanh,),
-    vector={"float64": Form("vgelu_tanh(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vgelu_tanh))},
+    vector=ACTIVATIONS["gelu_tanh"],
     traits=SLOW,
     flops=9,
 )
@@ -213,11 +214,7 @@ def gelu_tanh(out: Node, x: Node) -> Partials:
     emit="gelu_tanh_slope(x)",
     sympy=lambda x: sp.diff(_tanh_form(x), x),
     helpers=(neural_math.gelu_tanh_slope,),
-    vector={
-        "float64": Form(
-            "vgelu_tanh_slope(x)", (vector_math.vexpm1_parts, vector_math.vexp, neural_math.vgelu_tanh_slope)
-        )
-    },
+    vector=ACTIVATIONS["gelu_tanh_slope"],
     traits=SLOW,
     flops=14,
 )

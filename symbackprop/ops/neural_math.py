@@ -1,7 +1,6 @@
 """Scalar helper functions of the activation functions; like those of `scalar_math` they are copied into modules.
 
-The forms whose names start with "v" hold no library call, so that LLVM vectorises the loops they stand in. Where x is
-limited before it is multiplied (to 40 or 800 in magnitude), the other factor has underflowed to 0 by then.
+Where x is limited before it is multiplied (to 40 or 800 in magnitude), the other factor has underflowed to 0 by then.
 """
 
 # ruff: noqa: FURB136, PLR0124 - NaN is the number that differs from itself, and a select is meant where one stands
@@ -9,10 +8,6 @@ limited before it is multiplied (to 40 or 800 in magnitude), the other factor ha
 from __future__ import annotations
 
 import math
-
-import numpy as np
-
-from symbackprop.ops.vector_math import vexp, vexpm1_parts
 
 __all__ = [
     "elu",
@@ -26,12 +21,6 @@ __all__ = [
     "prelu_slope",
     "silu",
     "silu_slope",
-    "velu",
-    "velu_slope",
-    "vgelu_tanh",
-    "vgelu_tanh_slope",
-    "vsilu",
-    "vsilu_slope",
 ]
 
 
@@ -101,52 +90,3 @@ def gelu_tanh_slope(x: float) -> float:
     e = math.exp(-abs(z))
     y = 1.5957691216057308 * d * (1.0 + 0.134145 * d * d)
     return (1.0 + y * (e / (1.0 + e))) / (1.0 + e) if x >= 0.0 else (e / (1.0 + e)) * (1.0 + y / (1.0 + e))
-
-
-def velu(x: float, y: float) -> float:
-    """The number x where it is positive, y*(exp(x) - 1) elsewhere."""
-    low = x if x < 0.0 else (0.0 if x == x else x)
-    q, k = vexpm1_parts(low if low > -80.0 else (-80.0 if x == x else x))
-    scale = np.int64((k + 1023) << 52).view(np.float64)
-    return x if x > 0.0 else y * (q * scale + (scale - 1.0))
-
-
-def velu_slope(x: float, y: float) -> float:
-    """1 where x is positive, y*exp(x) where it is negative; at 0 what is nearest to 0 between y and 1."""
-    e = y * vexp(x if x < 0.0 else (0.0 if x == x else x))
-    edge = x + (0.0 if y < 0.0 else (1.0 if y > 1.0 else y))
-    return 1.0 if x > 0.0 else (e if x < 0.0 else edge)
-
-
-def vsilu(x: float) -> float:
-    """x/(1 + exp(-x)), relatively accurate on both sides; 0 at -inf."""
-    e = vexp(-abs(x))
-    low = x if x > -800.0 else (-800.0 if x == x else x)
-    return (low if x >= 0.0 else low * e) / (1.0 + e)
-
-
-def vsilu_slope(x: float) -> float:
-    """s*(1 + x*(1 - s)) with s = 1/(1 + exp(-x)), where 1 - s does not cancel."""
-    e = vexp(-abs(x))
-    high = x if x < 800.0 else (800.0 if x == x else x)
-    d = high if high > -800.0 else (-800.0 if x == x else x)
-    one, small = 1.0 / (1.0 + e), e / (1.0 + e)
-    return (one if x >= 0.0 else small) * (1.0 + d * (small if x >= 0.0 else one))
-
-
-def vgelu_tanh(x: float) -> float:
-    """x*(1 + tanh(z))/2 with z = sqrt(2/pi)*(x + 0.044715*x**3), as x/(1 + exp(-2*z)); 0 at -inf."""
-    high = x if x < 40.0 else (40.0 if x == x else x)
-    d = high if high > -40.0 else (-40.0 if x == x else x)
-    e = vexp(-abs(1.5957691216057308 * d * (1.0 + 0.044715 * d * d)))
-    return (x if x >= 0.0 else d * e) / (1.0 + e)
-
-
-def vgelu_tanh_slope(x: float) -> float:
-    """s*(1 + x*z'*(1 - s)) with s = 1/(1 + exp(-z)) and z = 2*sqrt(2/pi)*(x + 0.044715*x**3)."""
-    high = x if x < 40.0 else (40.0 if x == x else x)
-    d = high if high > -40.0 else (-40.0 if x == x else x)
-    e = vexp(-abs(1.5957691216057308 * d * (1.0 + 0.044715 * d * d)))
-    y = 1.5957691216057308 * d * (1.0 + 0.134145 * d * d)
-    one, small = 1.0 / (1.0 + e), e / (1.0 + e)
-    return (one if x >= 0.0 else small) * (1.0 + y * (small if x >= 0.0 else one))

@@ -12,6 +12,7 @@ import sympy as sp
 from symbackprop.ir.node import Const, Node
 from symbackprop.ir.registry import Domain, Trait, elementwise
 from symbackprop.ops.arithmetic import integer_power
+from symbackprop.ops.vector_forms import VECTOR
 
 __all__ = ["cbrt", "ceil", "floor", "log2", "log10", "mod"]
 
@@ -41,14 +42,26 @@ def mod(out: Node, x: Node, y: Node) -> Partials:
     return (Const(1, out.type), -floor((x - out) / y + 0.5))
 
 
-@elementwise(numpy=np.cbrt, emit="np.cbrt(x)", sympy=sp.cbrt, domain=(Domain(0.0),), traits=SLOW | Trait.ODD)
+@elementwise(
+    numpy=np.cbrt,
+    emit="np.cbrt(x)",
+    sympy=sp.cbrt,
+    domain=(Domain(0.0),),
+    vector=VECTOR["cbrt"],
+    traits=SLOW | Trait.ODD,
+)
 def cbrt(out: Node, x: Node) -> Partials:
     """The real cube root, also of negative numbers: partial 1/(3*out**2), infinite at 0."""
     return (1.0 / (3.0 * integer_power(out, attr=(2,))),)
 
 
 @elementwise(
-    numpy=np.log2, emit="math.log2(x)", sympy=lambda x: sp.log(x) / sp.log(2), domain=(Domain(0.0),), traits=SLOW
+    numpy=np.log2,
+    emit="math.log2(x)",
+    sympy=lambda x: sp.log(x) / sp.log(2),
+    domain=(Domain(0.0),),
+    vector=VECTOR["log2"],
+    traits=SLOW,
 )
 def log2(out: Node, x: Node) -> Partials:
     """The logarithm to base 2: partial 1/(x*log(2))."""
@@ -56,7 +69,12 @@ def log2(out: Node, x: Node) -> Partials:
 
 
 @elementwise(
-    numpy=np.log10, emit="math.log10(x)", sympy=lambda x: sp.log(x) / sp.log(10), domain=(Domain(0.0),), traits=SLOW
+    numpy=np.log10,
+    emit="math.log10(x)",
+    sympy=lambda x: sp.log(x) / sp.log(10),
+    domain=(Domain(0.0),),
+    vector=VECTOR["log10"],
+    traits=SLOW,
 )
 def log10(out: Node, x: Node) -> Partials:
     """The logarithm to base 10: partial 1/(x*log(10))."""

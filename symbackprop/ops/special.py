@@ -22,6 +22,7 @@ from symbackprop.ops.arithmetic import integer_power
 from symbackprop.ops.bessel import order_of
 from symbackprop.ops.transcendental import cos, exp, log, sin
 from symbackprop.ops.trigonometry import sinc
+from symbackprop.ops.vector_forms import VECTOR
 
 __all__ = [
     "beta",
@@ -59,7 +60,7 @@ def _bell(x: Node) -> Node:
     return SLOPE * exp(-integer_power(x, attr=(2,)))
 
 
-@elementwise(numpy=sc.erfc, emit="math.erfc(x)", sympy=sp.erfc, traits=SLOW)
+@elementwise(numpy=sc.erfc, emit="math.erfc(x)", sympy=sp.erfc, vector=VECTOR["erfc"], traits=SLOW)
 def erfc(out: Node, x: Node) -> Partials:
     """1 - erf(x), accurate in its tail: partial -2/sqrt(pi)*exp(-x**2)."""
     return (-_bell(x),)

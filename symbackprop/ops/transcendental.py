@@ -16,10 +16,11 @@ import scipy.special
 import sympy as sp
 
 from symbackprop.ir.node import Const, Node
-from symbackprop.ir.registry import Domain, Form, Trait, elementwise
-from symbackprop.ops import scalar_math, vector_math
+from symbackprop.ir.registry import Domain, Trait, elementwise
+from symbackprop.ops import scalar_math
 from symbackprop.ops.arithmetic import fold, integer_power
 from symbackprop.ops.logic import and_, eq, le, select
+from symbackprop.ops.vector_forms import VECTOR
 
 __all__ = [
     "atan",
@@ -49,7 +50,7 @@ SLOW = Trait.TRANSCENDENTAL
     numpy=np.exp,
     emit="math.exp(x)",
     sympy=sp.exp,
-    vector={"float64": Form("vexp(x)", (vector_math.vexpm1_parts, vector_math.vexp))},
+    vector=VECTOR["exp"],
     traits=SLOW,
 )
 def exp(out: Node, x: Node) -> Partials:
@@ -57,25 +58,39 @@ def exp(out: Node, x: Node) -> Partials:
     return (out,)
 
 
-@elementwise(numpy=np.expm1, emit="math.expm1(x)", sympy=lambda x: sp.exp(x) - 1, traits=SLOW)
+@elementwise(numpy=np.expm1, emit="math.expm1(x)", sympy=lambda x: sp.exp(x) - 1, vector=VECTOR["expm1"], traits=SLOW)
 def expm1(out: Node, x: Node) -> Partials:
     """exp(x) - 1 without cancellation near 0: partial exp(x); `out` + 1 would be lost below -37."""
     return (exp(x),)
 
 
-@elementwise(numpy=np.log, emit="math.log(x)", sympy=sp.log, domain=(Domain(0.0),), traits=SLOW)
+@elementwise(numpy=np.log, emit="math.log(x)", sympy=sp.log, domain=(Domain(0.0),), vector=VECTOR["log"], traits=SLOW)
 def log(out: Node, x: Node) -> Partials:
     """The natural logarithm: partial 1/x."""
     return (1.0 / x,)
 
 
-@elementwise(numpy=np.log1p, emit="math.log1p(x)", sympy=lambda x: sp.log(1 + x), domain=(Domain(-1.0),), traits=SLOW)
+@elementwise(
+    numpy=np.log1p,
+    emit="math.log1p(x)",
+    sympy=lambda x: sp.log(1 + x),
+    domain=(Domain(-1.0),),
+    vector=VECTOR["log1p"],
+    traits=SLOW,
+)
 def log1p(out: Node, x: Node) -> Partials:
     """log(1 + x), accurate near 0: partial 1/(1 + x)."""
     return (1.0 / (1.0 + x),)
 
 
-@elementwise(numpy=np.power, emit="x**y", sympy=lambda x, y: x**y, domain=(Domain(0.0), Domain()), traits=SLOW)
+@elementwise(
+    numpy=np.power,
+    emit="x**y",
+    sympy=lambda x, y: x**y,
+    domain=(Domain(0.0), Domain()),
+    vector=VECTOR["power"],
+    traits=SLOW,
+)
 def power(out: Node, x: Node, y: Node) -> Partials:
     """x**y for a real exponent: partials y*x**(y - 1) and out*log(x).
 
@@ -111,7 +126,7 @@ def tan(out: Node, x: Node) -> Partials:
     numpy=np.tanh,
     emit="math.tanh(x)",
     sympy=sp.tanh,
-    vector={"float64": Form("vtanh(x)", (vector_math.vexpm1_parts, vector_math.vtanh))},
+    vector=VECTOR["tanh"],
     traits=SLOW | Trait.ODD,
 )
 def tanh(out: Node, x: Node) -> Partials:
@@ -123,25 +138,25 @@ def tanh(out: Node, x: Node) -> Partials:
     return ((1.0 - out) * (1.0 + out),)
 
 
-@elementwise(numpy=np.sinh, emit="math.sinh(x)", sympy=sp.sinh, traits=SLOW | Trait.ODD)
+@elementwise(numpy=np.sinh, emit="math.sinh(x)", sympy=sp.sinh, vector=VECTOR["sinh"], traits=SLOW | Trait.ODD)
 def sinh(out: Node, x: Node) -> Partials:
     """sinh(x): partial cosh(x)."""
     return (cosh(x),)
 
 
-@elementwise(numpy=np.cosh, emit="math.cosh(x)", sympy=sp.cosh, traits=SLOW | Trait.EVEN)
+@elementwise(numpy=np.cosh, emit="math.cosh(x)", sympy=sp.cosh, vector=VECTOR["cosh"], traits=SLOW | Trait.EVEN)
 def cosh(out: Node, x: Node) -> Partials:
     """cosh(x): partial sinh(x)."""
     return (sinh(x),)
 
 
-@elementwise(numpy=np.arctan, emit="math.atan(x)", sympy=sp.atan, traits=SLOW | Trait.ODD)
+@elementwise(numpy=np.arctan, emit="math.atan(x)", sympy=sp.atan, vector=VECTOR["atan"], traits=SLOW | Trait.ODD)
 def atan(out: Node, x: Node) -> Partials:
     """The arc tangent: partial 1/(1 + x**2), which underflows to 0 rather than overflow."""
     return (1.0 / (1.0 + integer_power(x, attr=(2,))),)
 
 
-@elementwise(numpy=scipy.special.erf, emit="math.erf(x)", sympy=sp.erf, traits=SLOW | Trait.ODD)
+@elementwise(numpy=scipy.special.erf, emit="math.erf(x)", sympy=sp.erf, vector=VECTOR["erf"], traits=SLOW | Trait.ODD)
 def erf(out: Node, x: Node) -> Partials:
     """The error function: partial 2/sqrt(pi)*exp(-x**2)."""
     return ((2.0 / math.sqrt(math.pi)) * exp(-integer_power(x, attr=(2,))),)
@@ -158,7 +173,7 @@ def _sigmoid(x: Any) -> Any:
     emit="sigmoid(x)",
     sympy=lambda x: 1 / (1 + sp.exp(-x)),
     helpers=(scalar_math.sigmoid,),
-    vector={"float64": Form("vsigmoid(x)", (vector_math.vexpm1_parts, vector_math.vexp, vector_math.vsigmoid))},
+    vector=VECTOR["sigmoid"],
     traits=SLOW,
     flops=4,
 )
@@ -172,6 +187,7 @@ def sigmoid(out: Node, x: Node) -> Partials:
     emit="softplus(x)",
     sympy=lambda x: sp.log(1 + sp.exp(x)),
     helpers=(scalar_math.softplus,),
+    vector=VECTOR["softplus"],
     traits=SLOW,
     flops=4,
 )
@@ -185,6 +201,7 @@ def softplus(out: Node, x: Node) -> Partials:
     emit="logaddexp(x, y)",
     sympy=lambda *xs: sp.log(sum(sp.exp(x) for x in xs)),
     helpers=(scalar_math.logaddexp,),
+    vector=VECTOR["logaddexp"],
     traits=SLOW | Trait.COMMUTATIVE,
     arity=None,
     flops=6,

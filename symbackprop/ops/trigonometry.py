@@ -18,6 +18,7 @@ from symbackprop.ops import scalar_math
 from symbackprop.ops.arithmetic import abs_, integer_power, sqrt
 from symbackprop.ops.bessel import spherical_j
 from symbackprop.ops.logic import eq, select
+from symbackprop.ops.vector_forms import VECTOR
 
 __all__ = ["acos", "acot", "acsc", "asec", "asin", "atan2", "hypot", "sinc"]
 
@@ -38,13 +39,15 @@ def above_one(x: Node) -> Node:
     return sqrt(abs_(x) - 1.0) * sqrt(abs_(x) + 1.0)
 
 
-@elementwise(numpy=np.arcsin, emit="math.asin(x)", sympy=sp.asin, domain=(UNIT,), traits=SLOW | Trait.ODD)
+@elementwise(
+    numpy=np.arcsin, emit="math.asin(x)", sympy=sp.asin, domain=(UNIT,), vector=VECTOR["asin"], traits=SLOW | Trait.ODD
+)
 def asin(out: Node, x: Node) -> Partials:
     """The arc sine: partial 1/sqrt(1 - x**2), infinite at the ends."""
     return (1.0 / below_one(x),)
 
 
-@elementwise(numpy=np.arccos, emit="math.acos(x)", sympy=sp.acos, domain=(UNIT,), traits=SLOW)
+@elementwise(numpy=np.arccos, emit="math.acos(x)", sympy=sp.acos, domain=(UNIT,), vector=VECTOR["acos"], traits=SLOW)
 def acos(out: Node, x: Node) -> Partials:
     """The arc cosine: partial -1/sqrt(1 - x**2), infinite at the ends."""
     return (-(1.0 / below_one(x)),)
@@ -107,7 +110,7 @@ def hypot(out: Node, x: Node, y: Node) -> Partials:
     return (x / size, y / size)
 
 
-@elementwise(numpy=np.arctan2, emit="math.atan2(x, y)", sympy=sp.atan2, traits=SLOW)
+@elementwise(numpy=np.arctan2, emit="math.atan2(x, y)", sympy=sp.atan2, vector=VECTOR["atan2"], traits=SLOW)
 def atan2(out: Node, x: Node, y: Node) -> Partials:
     """The angle of the point (y, x): partials y/r**2 and -x/r**2, divided by r twice so as not to overflow; 0 at 0."""
     r = length(x, y)

@@ -22,44 +22,58 @@ from numba import njit
 
 float64 = np.float64
 jit = njit(error_model="numpy")
+inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("E", "tok", "v")
 WRT = ("E", "v")
 OUTPUTS = ("out",)
 
 
-@jit
-def vexpm1_parts(x):
-    """(q, k) with exp(x) = (1 + q) * 2**k, for x from -746 to 710; k counts from 0.
+@inline
+def vexp_reduced(x):
+    """(r, c, k) with x = k log 2 + r + c and k whole, abs(r) <= log(2)/2; c is the rounding error of r.
 
-    Adding 1.5 * 2**52 rounds x / log(2) to an integer, which then stands in the low bits of the sum.
+    For x from -746 to 710. Adding 1.5 * 2**52 rounds x / log(2) to an integer, which then stands in the low bits of the
+    sum; the first part of log 2 has 32 bits, so that its multiple is exact.
     """
     shifted = x * 1.4426950408889634 + 6755399441055744.0
     k = shifted - 6755399441055744.0
-    r = x - k * 0.6931471803691238 - k * 1.9082149292705877e-10
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    return (p * (r * r) + r, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
+    near = x - k * 0.6931471803691238
+    low = k * 1.9082149292705877e-10
+    r = near - low
+    return (r, near - r - low, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
 
 
-@jit
+@inline
+def vexp_tail(r):
+    """exp(r) - 1 - r for abs(r) <= log(2)/2."""
+    p = 2.09112987659402e-09
+    p = p * r + 2.5100472505694996e-08
+    p = p * r + 2.7557282838800484e-07
+    p = p * r + 2.7557268276905696e-06
+    p = p * r + 2.4801587317228724e-05
+    p = p * r + 0.00019841269863171557
+    p = p * r + 0.0013888888888886537
+    p = p * r + 0.008333333333330039
+    p = p * r + 0.041666666666666664
+    p = p * r + 0.16666666666666666
+    return (p * r + 0.5) * (r * r)
+
+
+@inline
 def vtanh(x):
-    """tanh(x) = -e / (2 + e) with e = expm1(-2 abs(x)), which cancels nowhere; x itself near 0."""
-    y = -2.0 * abs(x)
-    q, k = vexpm1_parts(y if y > -80.0 else -80.0 if x == x else x)
+    """tanh(x) = e / (e + 2) with e = expm1(2 abs(x)), the rounding errors of e and e + 2 put back; x itself near 0."""
+    y = 2.0 * abs(x)
+    r, c, k = vexp_reduced(y if y < 44.0 else 44.0 if x == x else x)
     scale = np.int64(k + 1023 << 52).view(np.float64)
-    e = q * scale + (scale - 1.0)
-    t = -e / (2.0 + e)
+    tail = vexp_tail(r) + c
+    q = r + tail
+    e = scale - 1.0 + q * scale
+    error = scale - 1.0 - e + q * scale + (r - q + tail) * scale
+    d = e + 2.0
+    lost = 2.0 - (d - e) + (e - (d - (d - e)))
+    t = e / d
+    t = t + (error * (1.0 - t) - t * lost) * (0.5 - 0.5 * t)
     return x if abs(x) < 1e-09 else t if x > 0.0 else -t
 
 

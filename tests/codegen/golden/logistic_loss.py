@@ -22,43 +22,52 @@ from numba import njit
 
 float64 = np.float64
 jit = njit(error_model="numpy")
+inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("w", "x", "y")
 WRT = ("w",)
 OUTPUTS = ("out",)
 
 
-@jit
-def softplus(x):
-    """log(1 + exp(x)), relatively accurate on both sides: the exponential never overflows."""
-    return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-abs(x)))
+@inline
+def vexp_reduced(x):
+    """(r, c, k) with x = k log 2 + r + c and k whole, abs(r) <= log(2)/2; c is the rounding error of r.
 
-
-@jit
-def vexpm1_parts(x):
-    """(q, k) with exp(x) = (1 + q) * 2**k, for x from -746 to 710; k counts from 0.
-
-    Adding 1.5 * 2**52 rounds x / log(2) to an integer, which then stands in the low bits of the sum.
+    For x from -746 to 710. Adding 1.5 * 2**52 rounds x / log(2) to an integer, which then stands in the low bits of the
+    sum; the first part of log 2 has 32 bits, so that its multiple is exact.
     """
     shifted = x * 1.4426950408889634 + 6755399441055744.0
     k = shifted - 6755399441055744.0
-    r = x - k * 0.6931471803691238 - k * 1.9082149292705877e-10
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    return (p * (r * r) + r, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
+    near = x - k * 0.6931471803691238
+    low = k * 1.9082149292705877e-10
+    r = near - low
+    return (r, near - r - low, np.float64(shifted).view(np.int64) - np.int64(4843621399236968448))
 
 
-@jit
+@inline
+def vexp_tail(r):
+    """exp(r) - 1 - r for abs(r) <= log(2)/2."""
+    p = 2.09112987659402e-09
+    p = p * r + 2.5100472505694996e-08
+    p = p * r + 2.7557282838800484e-07
+    p = p * r + 2.7557268276905696e-06
+    p = p * r + 2.4801587317228724e-05
+    p = p * r + 0.00019841269863171557
+    p = p * r + 0.0013888888888886537
+    p = p * r + 0.008333333333330039
+    p = p * r + 0.041666666666666664
+    p = p * r + 0.16666666666666666
+    return (p * r + 0.5) * (r * r)
+
+
+@inline
+def vexpm1_parts(x):
+    """(q, k) with exp(x) = (1 + q) * 2**k, for x from -746 to 710; k counts from 0."""
+    r, _, k = vexp_reduced(x)
+    return (r + vexp_tail(r), k)
+
+
+@inline
 def vexp(x):
     """exp(x); two factors carry 2**k, so that subnormal results are rounded once."""
     low = x if x > -746.0 else -746.0 if x == x else x
@@ -69,7 +78,40 @@ def vexp(x):
     return (1.0 + q) * first * second
 
 
-@jit
+@inline
+def vlog_series(f):
+    """(h, w) with log(1 + f) = f - (h - w), for 1 + f from sqrt(1/2) to sqrt(2)."""
+    s = f / (2.0 + f)
+    z = s * s
+    p = 0.1461916613488797
+    p = p * z + 0.1533150161114533
+    p = p * z + 0.18182895750119193
+    p = p * z + 0.22222211043776857
+    p = p * z + 0.2857142862653362
+    p = p * z + 0.3999999999989827
+    p = p * z + 0.6666666666666666
+    h = 0.5 * f * f
+    return (h, s * (h + z * p))
+
+
+@inline
+def vlog1p_unit(x):
+    """log(1 + x) for x from 0 to 1, as far down as x goes."""
+    u = 1.0 + x
+    rest = x - (u - 1.0)
+    large = u > 1.4142135623730951
+    f = (0.5 * u if large else u) - 1.0
+    h, w = vlog_series(f)
+    return (0.6931471803691238 if large else 0.0) - (h - (w + ((1.9082149292705877e-10 if large else 0.0) + rest / u)) - f)
+
+
+@inline
+def vsoftplus(x):
+    """log(1 + exp(x)), relatively accurate on both sides: the exponential never overflows."""
+    return (x if x > 0.0 else 0.0) + vlog1p_unit(vexp(-abs(x)))
+
+
+@inline
 def vsigmoid(x):
     """1/(1 + exp(-x)), relatively accurate on both sides: the exponential never overflows."""
     e = vexp(-abs(x))
@@ -102,7 +144,7 @@ def _value(N, w, x, y, t1):
     # t2 = sum over i of (softplus(-(y * t1)))[i]
     t2 = 0.0
     for i in range(N):
-        t2 = accumulate(t2, softplus(-(y[i] * t1[i])))
+        t2 = accumulate(t2, vsoftplus(-(y[i] * t1[i])))
     out = t2 / float64(N)
     return out
 
@@ -133,7 +175,7 @@ def _fprop(N, w, x, y, r0, t1):
     for i in range(N):
         r0_i = -(y[i] * t1[i])
         r0[i] = r0_i
-        t2 = accumulate(t2, softplus(r0_i))
+        t2 = accumulate(t2, vsoftplus(r0_i))
     out = t2 / float64(N)
     return out
 
@@ -194,7 +236,7 @@ def _value_and_grad(N, n, w, x, y, ct_w, t2, t3, t6):
     t5 = 0.0
     for i in range(N):
         t4 = -(y[i] * t2[i])
-        t5 = accumulate(t5, softplus(t4))
+        t5 = accumulate(t5, vsoftplus(t4))
         t3[i] = t1 * vsigmoid(t4) * y[i]
     out = t5 / float64(N)
     # t6 = x.T @ t3
