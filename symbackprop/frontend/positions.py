@@ -145,9 +145,10 @@ def _has_fraction(expr: Any) -> bool:
         if isinstance(node, sp.Rational) and not isinstance(node, sp.Integer):
             return True
         # What stands inside an entry of integer data, or of floor and its like, is looked at by itself.
-        fresh = [] if isinstance(node, (sp.Indexed, MatrixElement, *_FUNCTIONS)) else [a for a in node.args if a not in seen]
-        seen.update(fresh)
-        stack += fresh
+        if not isinstance(node, (sp.Indexed, MatrixElement, *_FUNCTIONS)):
+            fresh = [a for a in node.args if a not in seen]
+            seen.update(fresh)
+            stack += fresh
     return False
 
 
