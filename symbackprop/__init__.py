@@ -56,7 +56,7 @@ _HOMES = {
     "MinOver": "symbackprop.frontend.extrema",
     "cross_entropy": "symbackprop.frontend.neural_loss",
     "elu": "symbackprop.frontend.neural_functions",
-    "function": "symbackprop.frontend.declared",
+    "function": "symbackprop.frontend.families",
     "gelu": "symbackprop.frontend.neural_smooth",
     "gelu_tanh": "symbackprop.frontend.neural_smooth",
     "hardtanh": "symbackprop.frontend.neural_functions",

@@ -8,6 +8,7 @@ from typing import Any
 
 from symbackprop.certificate import Certificate, records, restored
 from symbackprop.deferred import Deferred
+from symbackprop.errors import InputError, message
 from symbackprop.frontend.fingerprint import fingerprint
 from symbackprop.options import Options
 from symbackprop.runtime import cache
@@ -71,13 +72,21 @@ def compile(  # noqa: A001 - the verb users expect
         return pipeline.build(expr, wrt, inputs=inputs, names=names, batch=batch, options=options)
 
     folder = cache.folder()
-    key = fingerprint((expr, wrt, inputs, names, batch, options.dtype, options.name)) if folder else None
+    request = (expr, wrt, inputs, names, batch, options.dtype, options.name)
+    key = fingerprint(request) if folder else None
     found = cache.find(folder, key) if folder and key else None
     if found is not None:
-        return _from_cache(*found, build, folder)
+
+        def again() -> Any:
+            if fingerprint(request) != key:
+                raise InputError(message(f"the expression of {options.name!r} was changed after it was compiled"))
+            return build()
+
+        return _from_cache(*found, again, folder)
     built = build()
-    if folder and key and None not in built.interface.symbols.values():
-        cache.keep(folder, key, built.source, built.interface)
+    if folder:
+        unnamed = None in built.interface.symbols.values()
+        cache.keep(folder, None if unnamed else key, built.source, built.interface)
     symbols = built.plan.program.symbols
     return Kernel(
         built.source,

@@ -110,7 +110,7 @@ class _Walk:
     def _basic(self, item: Any) -> _Parts:
         """Return the parts of a SymPy object; atoms have their content in the record."""
         cls = type(item)
-        if isinstance(cls, UndefinedFunction) or hasattr(cls, "declaration"):
+        if isinstance(cls, UndefinedFunction) or _is_declared(cls):
             return ("call",), (cls, *item.args)
         own = _class_name(cls)
         if isinstance(item, (sp.Integer, sp.Rational)):
@@ -127,6 +127,8 @@ class _Walk:
             return (*own, *_facts(item)), item.args
         if isinstance(item, sp.IndexedBase):
             return (*own, *_facts(item)), (*item.args, item.offset, item.strides)
+        if own == ("sympy.combinatorics.permutations", "Permutation"):
+            return (*own, *item.array_form), ()
         if cls._hashable_content not in _ALL_IN_ARGS:
             raise _Unknown
         self.plain[cls] = own
@@ -134,14 +136,19 @@ class _Walk:
 
     def _function_class(self, cls: Any) -> _Parts:
         """Return the parts of a function that is applied to nothing."""
-        declared = cls.__dict__.get("declaration")
-        if declared is not None:
+        if _is_declared(cls) and "declaration" in cls.__dict__:
+            declared = cls.declaration
             partials = [p.body for p in declared.partials or ()]
             own = ("declared", declared.name, declared.partials is None)
             return own, (*declared.formals, declared.result, declared.forward.body, *partials)
         if isinstance(cls, UndefinedFunction):
             return ("function", cls.__name__, repr(sorted(cls._kwargs.items()))), ()
         return ("class", *_class_name(cls)), ()
+
+
+def _is_declared(cls: type) -> bool:
+    """Whether a function was made by `symbackprop.function`; asked by name, for its file is not needed here."""
+    return any(base.__module__ == "symbackprop.frontend.declared" for base in cls.__mro__)
 
 
 def _class_name(cls: type) -> tuple[str, str]:

@@ -12,7 +12,6 @@ Environment: SYMBACKPROP_CACHE_DIR moves the folder, SYMBACKPROP_CACHE=0 (or off
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -49,7 +48,7 @@ _warned: set[str] = set()
 
 def folder() -> Path | None:
     """Return the folder to use, which exists; None if there is to be no cache or no safe place for it."""
-    if os.environ.get("SYMBACKPROP_CACHE", "").strip().lower() in _OFF or versions() is None:
+    if os.environ.get("SYMBACKPROP_CACHE", "").strip().lower() in _OFF or _VERSIONS is None:
         return None
     chosen = os.environ.get("SYMBACKPROP_CACHE_DIR")
     return _prepared(chosen or None)
@@ -92,17 +91,36 @@ def _is_ours(path: Path) -> bool:
     return found.st_uid in (os.getuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-@functools.cache
-def versions() -> str | None:
+def _versions() -> str | None:
     """Return a text that changes with this package and the libraries below it; None if that cannot be told.
 
     The package's files count by size and time, so that whoever edits them gets no stale kernels. SymPy's version is
     part of the requests; functions of SciPy are looked up by name whenever a module is loaded.
     """
-    root = Path(__file__).parents[1]
-    files = [f"{p.relative_to(root)} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in sorted(root.rglob("*.py"))]
+    try:
+        files = sorted(_sources(str(Path(__file__).parents[1])))
+    except OSError:
+        return None
     libraries = [np.__version__, numba.__version__, llvmlite.__version__]
-    return "\n".join([sys.version, sys.platform, *libraries, *files]) if files else None
+    return "\n".join([sys.version, sys.platform, *libraries, *files])
+
+
+def _sources(root: str) -> Iterator[str]:
+    """Yield path, size and time of every file of Python text below a folder."""
+    folders = [root]
+    while folders:
+        at = folders.pop()
+        with os.scandir(at) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    found = entry.stat()
+                    yield f"{entry.path} {found.st_size} {found.st_mtime_ns}"
+                elif entry.is_dir() and entry.name != "__pycache__":
+                    folders.append(entry.path)
+
+
+#: Taken when the package is imported: files that change later are not what runs.
+_VERSIONS = _versions()
 
 
 def find(at: Path, key: str) -> tuple[str, Interface] | None:
@@ -132,22 +150,19 @@ def find(at: Path, key: str) -> tuple[str, Interface] | None:
     return text.decode("utf-8"), interface
 
 
-def keep(at: Path, key: str, source: str, interface: Interface) -> None:
-    """Store a kernel under its request; what cannot be stored is left out."""
+def keep(at: Path, key: str | None, source: str, interface: Interface) -> None:
+    """Store a kernel, and what was asked for under `key`; what cannot be stored is left out."""
     text = source.encode("utf-8")
     name = text_hash(text)
-    try:
-        plain = to_plain(interface)
-    except TypeError:
-        return
-    if _store(at / _KERNELS / f"{name}.py", text):
-        write(_request(at, key), json.dumps([key, name, plain], separators=(",", ":")).encode("utf-8"))
+    if _store(at / _KERNELS / f"{name}.py", text) and key:
+        entry = json.dumps([key, name, to_plain(interface)], separators=(",", ":"))
+        write(_request(at, key), entry.encode("utf-8"))
     clean(at)
 
 
 def _request(at: Path, key: str) -> Path:
     """Return where a request is kept; the same request to other versions is another one."""
-    own = hashlib.sha256(f"{key}\n{versions()}".encode()).hexdigest()
+    own = hashlib.sha256(f"{key}\n{_VERSIONS}".encode()).hexdigest()
     return at / _REQUESTS / f"{own[:40]}.json"
 
 

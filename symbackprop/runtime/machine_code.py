@@ -43,15 +43,14 @@ def attach(at: Path, source: str, module: types.ModuleType, functions: Iterable[
         function: Any = getattr(module, name)
         # With NUMBA_DISABLE_JIT they are plain functions.
         if hasattr(function, "enable_caching"):
-            function._cache = _CodeCache(at, source, module, name)  # noqa: SLF001 - as its own enable_caching does
+            function._cache = _CodeCache(at, source, module.__name__, name)  # noqa: SLF001 - as its own enable_caching does
 
 
 class _CodeCache(NullCache):  # type: ignore[misc]  # numba is untyped
     """The compiled forms of one function, for as many argument types as it is called with."""
 
-    def __init__(self, at: Path, source: str, module: types.ModuleType, name: str) -> None:
-        self._at, self._source, self._name = at, source, name
-        self._module = module
+    def __init__(self, at: Path, source: str, module: str, name: str) -> None:
+        self._at, self._source, self._module, self._name = at, source, module, name
 
     @property
     def cache_path(self) -> str:
@@ -103,14 +102,14 @@ class _CodeCache(NullCache):  # type: ignore[misc]  # numba is untyped
 
 
 @contextlib.contextmanager
-def _importable(module: types.ModuleType) -> Iterator[None]:
-    """Let a module be imported by name for a while: numba looks for the globals of a function that way.
+def _importable(name: str) -> Iterator[None]:
+    """Let there be a module of that name for a while, without content: numba wants the globals of a function.
 
-    While it compiles, it finds no such module, and calls it dynamic.
+    Compiled code does not look at them. While numba compiled, it found no such module and called it dynamic.
     """
-    names = (module.__name__, "<dynamic>")
+    names = (name, "<dynamic>")
     before = {name: sys.modules.get(name) for name in names}
-    sys.modules.update(dict.fromkeys(names, module))
+    sys.modules.update({name: types.ModuleType(name) for name in names})
     try:
         yield
     finally:
