@@ -12,9 +12,8 @@ from symbackprop.codegen.expression import tuple_text
 from symbackprop.errors import InputError, message
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Input
-from symbackprop.ir.sizes import Action, Bind, Check, Given
-from symbackprop.plan.plan import CountCheck, IndexCheck, RangeCheck
+from symbackprop.ir.sizes import Bind, Check, Given
+from symbackprop.runtime.interface import CountRange, Interface
 
 __all__ = ["Arguments", "Signature", "as_array"]
 
@@ -44,24 +43,15 @@ class Signature:
     Shapes are checked once per combination of shapes; later calls with the same shapes only look it up.
     """
 
-    def __init__(
-        self,
-        arguments: Sequence[Argument],
-        actions: Sequence[Action],
-        index_checks: Sequence[IndexCheck],
-        range_checks: Sequence[RangeCheck | CountCheck],
-        size_names: Mapping[str, str],
-        *,
-        free: Sequence[str] = (),
-    ) -> None:
-        self.arguments = tuple(arguments)
+    def __init__(self, interface: Interface) -> None:
+        self.arguments = arguments = interface.arguments
         self._position = {a.name: k for k, a in enumerate(arguments)}
         self._position.update({a.identifier: k for k, a in enumerate(arguments) if a.identifier not in self._position})
-        self._actions = tuple(actions)
-        self._index_checks = tuple(index_checks)
-        self._range_checks = tuple(range_checks)
-        self._size_names = dict(size_names)
-        self._free = tuple(free)
+        self._actions = actions = interface.size_actions
+        self._index_checks = interface.index_checks
+        self._range_checks = interface.range_checks
+        self._size_names = dict(interface.sizes)
+        self._free = interface.free
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
         self._given = tuple(a.argument for a in actions if isinstance(a, Given))
         self._ready = tuple((len(a.core_shape), np.dtype(a.dtype)) for a in arguments)
@@ -101,9 +91,7 @@ class Signature:
     def refuse_indices(self, arguments: Arguments) -> InputError | None:
         """Return the error for the first integer argument with an entry outside its axis, if there is one."""
         for check in self._index_checks:
-            if not isinstance(check.index, Input):
-                continue
-            k = self._position[check.index.name]
+            k = check.argument
             offset, size = check.offset.evaluate(arguments.sizes), check.size.evaluate(arguments.sizes)
             entries = np.atleast_1d(np.asarray(arguments.values[k])) + offset
             bad = entries[(entries < 0) | (entries >= size)]
@@ -177,7 +165,7 @@ class Signature:
                 text = self._size_names.get(symbol, symbol)
                 raise InputError(message(f"size {text} comes out negative", expected="0 or more", found=size))
         for ranges in self._range_checks:
-            if isinstance(ranges, CountCheck):
+            if isinstance(ranges, CountRange):
                 count = ranges.count.evaluate(sizes)
                 if count < 0:
                     found = f"{self._text(ranges.count)} = {count}"
@@ -188,10 +176,9 @@ class Signature:
             first, last = ranges.first.evaluate(sizes), ranges.last.evaluate(sizes)
             extent = ranges.size.evaluate(sizes)
             if all(c.evaluate(sizes) > 0 for c in ranges.counts) and (first < 0 or last >= extent):
-                name = ranges.source.name if isinstance(ranges.source, Input) else "an indexed value"
                 raise InputError(
                     message(
-                        f"{name}: an index runs outside axis {ranges.axis}",
+                        f"{ranges.source}: an index runs outside axis {ranges.axis}",
                         expected=f"0 ... {extent - 1}",
                         found=f"{first} ... {last}",
                     )

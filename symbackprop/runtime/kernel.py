@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symbackprop.codegen.module import ModulePlan, emit_module
 from symbackprop.errors import InputError, message
 from symbackprop.frontend.program import Argument, Output, arrange, flatten
+from symbackprop.runtime import machine_code
 from symbackprop.runtime.arguments import Arguments, Signature, as_array
+from symbackprop.runtime.interface import Interface
 from symbackprop.runtime.load import load_module
 
 __all__ = ["Kernel", "Record", "Residuals"]
@@ -51,35 +53,59 @@ class Kernel:
     Results are new arrays that belong to the caller. A kernel may be called from several threads at once.
     """
 
-    def __init__(self, plan: ModulePlan, inputs: Sequence[Record], outputs: Sequence[Record], cost: Any) -> None:
-        self.name = plan.name
+    def __init__(
+        self,
+        source: str,
+        interface: Interface,
+        *,
+        inputs: Sequence[Record],
+        outputs: Sequence[Record],
+        cost: Callable[[], Any],
+        plan: Callable[[], Any],
+        folder: Path | None = None,
+    ) -> None:
+        """Load a generated module.
+
+        Args:
+            source: its text.
+            interface: its arguments and results.
+            inputs: the public records of its arguments.
+            outputs: those of its results.
+            cost: makes the certificate.
+            plan: makes the plan that the text came from, with its graphs; for a kernel from the cache it compiles.
+            folder: where compiled functions are kept, if they are to be.
+        """
+        self.name = interface.name
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
-        self.source = emit_module(plan)
-        self._program = plan.program
-        self._plans = plan.plans
-        self._cost = cost
-        self._signature = Signature(
-            plan.program.arguments,
-            plan.size_actions,
-            plan.index_checks,
-            plan.range_checks,
-            plan.program.sizes,
-            free=plan.program.free,
-        )
-        self._wrt = tuple((k, a) for k, a in enumerate(plan.program.arguments) if a.name in plan.program.wrt)
-        self._module = load_module(self.source, "".join(c if c.isalnum() else "_" for c in plan.name))
-        self._functions = {f: getattr(self._module, f) for f in plan.plans}
+        self.source = source
+        self._program = interface
+        self._make_cost, self._make_plan = cost, plan
+        self._signature = Signature(interface)
+        self._wrt = tuple((k, a) for k, a in enumerate(interface.arguments) if a.name in interface.wrt)
+        self._module = load_module(source, "".join(c if c.isalnum() else "_" for c in interface.name))
+        if folder is not None:
+            machine_code.attach(folder, source, self._module, interface.workspaces)
+        self._functions = {f: getattr(self._module, f) for f in interface.workspaces}
         self._local = threading.local()
-        self._vectors = tuple(k for k, a in enumerate(plan.program.arguments) if a.unit_axes and a.core_shape)
+        self._vectors = tuple(k for k, a in enumerate(interface.arguments) if a.unit_axes and a.core_shape)
         self._names = tuple(a.name for _, a in self._wrt)
         self._plain_arity = len(self.inputs) if self._takes_and_returns_numbers() else None
 
     def _takes_and_returns_numbers(self) -> bool:
         """Whether numbers go in and one number comes out: then only their types need a look."""
         numbers = all(not r.shape and r.dtype == "float64" for r in (*self.inputs, *self.outputs))
-        memory = any(plan.workspace.slots for plan in self._plans.values())
-        return numbers and not memory and self._program.container == "single"
+        return numbers and not any(self._program.workspaces.values()) and self._program.container == "single"
+
+    @functools.cached_property
+    def _cost(self) -> Any:
+        return self._make_cost()
+
+    @functools.cached_property
+    def _plans(self) -> Mapping[str, Any]:
+        """The plan of each function."""
+        plans: Mapping[str, Any] = self._make_plan().plans
+        return plans
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the value: a number, an array, or the container of these that was compiled.
@@ -167,7 +193,7 @@ class Kernel:
         return target
 
     def cost(self) -> Any:
-        """Return the cost certificate; see `symbackprop.pipeline.Certificate`."""
+        """Return the cost certificate; see `symbackprop.certificate.Certificate`."""
         return self._cost
 
     def __repr__(self) -> str:
@@ -190,7 +216,7 @@ class Kernel:
 
     def _workspace(self, function: str, arguments: Arguments) -> tuple[Any, ...]:
         """Return a function's scratch memory as its extra argument: this thread's own arrays for these sizes."""
-        slots = self._plans[function].workspace.slots
+        slots = self._program.workspaces[function]
         if not slots:
             return ()
         cache: dict[Any, tuple[Any, ...]] = self._local.__dict__.setdefault("workspaces", {})

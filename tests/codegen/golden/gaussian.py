@@ -15,11 +15,12 @@ bprop: 3*n**3 + 5*n**2 + 4*n + 1 operations (2 library calls), 40*n**2 + 80*n by
 bprop / fprop <= 2 for all sizes >= 1
 """
 
-import ctypes
 import math
 
 import numpy as np
 from numba import njit
+from llvmlite.binding import add_symbol
+from numba import types
 from numba.extending import get_cython_function_address
 
 float64 = np.float64
@@ -30,10 +31,13 @@ WRT = ("S", "mu")
 OUTPUTS = ("out",)
 
 
-def lapack_routine(_, symbol, arity):
-    """Return a routine of SciPy's LAPACK for compiled code; it takes addresses of arrays and returns nothing."""
-    address = get_cython_function_address('scipy.linalg.cython_lapack', symbol)
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arity)(address)
+def lapack_routine(name, symbol, arity):
+    """Return a routine of SciPy's LAPACK for compiled code; it takes addresses of arrays and returns nothing.
+
+    Compiled code knows it by name, since its address is another one in every process.
+    """
+    add_symbol(f'scipy_{name}', get_cython_function_address('scipy.linalg.cython_lapack', symbol))
+    return types.ExternalFunction(f'scipy_{name}', types.void(*[types.voidptr] * arity))
 
 
 dgetrf = lapack_routine("dgetrf", "dgetrf", 6)
