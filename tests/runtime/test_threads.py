@@ -53,7 +53,7 @@ def test_workspaces_are_few() -> None:
     kernel = compile_plain(LOSS)
     for rows in range(1, 40):
         kernel(np.ones((rows, 2)), np.ones(2))
-    assert len(kernel._local.workspaces) <= KEPT_WORKSPACES
+    assert len(kernel._ready.value) <= KEPT_WORKSPACES
 
 
 def test_interleaved_residuals() -> None:
