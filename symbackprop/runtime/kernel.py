@@ -162,6 +162,36 @@ class Kernel:
         value, grads = self._run("value_and_grad", arguments)
         return self._values(value, arguments), self._gradients(grads, arguments)
 
+    @property
+    def value_and_grad_into(self) -> Any:
+        """The compiled function that writes gradients into the caller's arrays, for tight loops and from `@njit` code.
+
+        It takes the inputs by position, numbers and C-contiguous arrays of the kernel's dtype. Behind them it takes
+        the arrays to be written, none overlapping another: one for each value that is an array (a vector has one
+        axis), one of the input's shape for each gradient of an array, and one with an entry for each gradient of a
+        number. It returns the values that are numbers, and allocates nothing if it is given `work=workspace(...)`
+        where the kernel needs scratch memory: `help` of it shows the names. A saved module has the same function.
+
+        Raises:
+            ValueError: on a call, sizes that disagree or an array that does not fit.
+            IndexError: on a call, an index outside its axis.
+        """
+        self._need_gradients()
+        return self._module.value_and_grad_into
+
+    @property
+    def workspace(self) -> Any:
+        """The compiled function that makes scratch memory for `value_and_grad_into`, from the inputs.
+
+        Each thread needs its own. A saved module has it.
+
+        Raises:
+            InputError: this kernel needs none.
+        """
+        if not hasattr(self._module, "workspace"):
+            raise InputError(message("this kernel needs no scratch memory", hint="leave work= out"))
+        return self._module.workspace
+
     def save(self, path: str | Path) -> Path:
         """Write the generated module to `path` and return it.
 

@@ -8,7 +8,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 2*n*p + 3*n + 5*p + 4 operations (p + 1 library calls), 16*n*p + 16*n + 24*p bytes
 bprop: 4*n*p + 4*n + 2*p + 1 operations (0 library calls), 40*n*p + 40*n + 32*p bytes
@@ -21,7 +23,7 @@ import numpy as np
 from numba import njit
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("V", "c", "x")
@@ -282,6 +284,43 @@ def value_and_grad(V, c, x, work=None):
         scratch = work
     out = _value_and_grad(n, p, V, c, x, ct_V, ct_x, *scratch)
     return out, (ct_V, ct_x.reshape(x_shape))
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def value_and_grad_into(V, c, x, ct_V, ct_x, work=None):
+    """Return the value; write the gradients ct_V, ct_x."""
+    V = np.ascontiguousarray(V)
+    c = np.int64(c)
+    x_shape = x.shape
+    x = np.ascontiguousarray(x).reshape(x.size)
+    n, p = _sizes(V, c, x)
+    if not fits(ct_V, V.shape, float64):
+        raise ValueError("ct_V: must be a C-contiguous array of float64, of V's shape")
+    if not fits(ct_x, x_shape, float64):
+        raise ValueError("ct_x: must be a C-contiguous array of float64, of x's shape")
+    ct_x = ct_x.reshape(x.shape)
+    if work is None:
+        scratch = (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
+    else:
+        scratch = work
+    out = _value_and_grad(n, p, V, c, x, ct_V, ct_x, *scratch)
+    return out
+
+
+@jit
+def workspace(V, c, x):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    V = np.ascontiguousarray(V)
+    c = np.int64(c)
+    x = np.ascontiguousarray(x).reshape(x.size)
+    n, p = _sizes(V, c, x)
+    return (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
 
 
 REAL = float64

@@ -9,7 +9,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 10*d*m + 4*m operations (m library calls), 40*d*m + 40*d + 32*m bytes
 bprop: 15*d*m + 6*m operations (0 library calls), 80*d*m + 80*d + 48*m bytes
@@ -22,7 +24,7 @@ import numpy as np
 from numba import njit
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("W", "b", "u", "x")
@@ -248,6 +250,53 @@ def value_and_grad(W, b, u, x, work=None):
         scratch = work
     out = _value_and_grad(d, m, W, b, u, x, ct_W, ct_z, h, ct_x, *scratch)
     return out, (ct_W, ct_z.reshape(b_shape), h.reshape(u_shape), ct_x.reshape(x_shape))
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def value_and_grad_into(W, b, u, x, ct_W, ct_b, ct_u, ct_x, work=None):
+    """Return the value; write the gradients ct_W, ct_b, ct_u, ct_x."""
+    W = np.ascontiguousarray(W)
+    b_shape = b.shape
+    b = np.ascontiguousarray(b).reshape(b.size)
+    u_shape = u.shape
+    u = np.ascontiguousarray(u).reshape(u.size)
+    x_shape = x.shape
+    x = np.ascontiguousarray(x).reshape(x.size)
+    d, m = _sizes(W, b, u, x)
+    if not fits(ct_W, W.shape, float64):
+        raise ValueError("ct_W: must be a C-contiguous array of float64, of W's shape")
+    if not fits(ct_b, b_shape, float64):
+        raise ValueError("ct_b: must be a C-contiguous array of float64, of b's shape")
+    ct_b = ct_b.reshape(b.shape)
+    if not fits(ct_u, u_shape, float64):
+        raise ValueError("ct_u: must be a C-contiguous array of float64, of u's shape")
+    ct_u = ct_u.reshape(u.shape)
+    if not fits(ct_x, x_shape, float64):
+        raise ValueError("ct_x: must be a C-contiguous array of float64, of x's shape")
+    ct_x = ct_x.reshape(x.shape)
+    if work is None:
+        scratch = (np.empty((m,), float64),)
+    else:
+        scratch = work
+    out = _value_and_grad(d, m, W, b, u, x, ct_W, ct_b, ct_u, ct_x, *scratch)
+    return out
+
+
+@jit
+def workspace(W, b, u, x):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    W = np.ascontiguousarray(W)
+    b = np.ascontiguousarray(b).reshape(b.size)
+    u = np.ascontiguousarray(u).reshape(u.size)
+    x = np.ascontiguousarray(x).reshape(x.size)
+    d, m = _sizes(W, b, u, x)
+    return (np.empty((m,), float64),)
 
 
 REAL = float64
