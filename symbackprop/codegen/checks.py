@@ -11,7 +11,16 @@ from symbackprop.ir.node import Input
 from symbackprop.ir.sizes import Action, Bind, Given
 from symbackprop.plan.plan import CountCheck, IndexCheck, RangeCheck
 
-__all__ = ["canonical", "index_check", "range_check", "size_action"]
+__all__ = ["VECTOR", "canonical", "index_check", "range_check", "size_action"]
+
+
+#: Numba leaves out the branch that does not fit the argument; a reshape costs as much as a short kernel.
+VECTOR = '''@jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)'''
 
 
 def size_action(
@@ -88,7 +97,9 @@ def canonical(variable: str, argument: Argument, keep_shape: str | None) -> list
         return [f"    {variable} = np.ascontiguousarray({variable})"]
     lines = [f"    {keep_shape} = {variable}.shape"] if keep_shape else []
     kept = [k for k in range(len(argument.shape)) if k not in argument.unit_axes]
+    if len(core) == 1:
+        return [*lines, f"    {variable} = vector({variable})"]
     # An axis before the unit axes is counted from the front, one behind them from the back: both forms then agree.
     at = [k if k < argument.unit_axes[0] else k - len(argument.shape) for k in kept]
-    shape = f"{variable}.size" if len(core) == 1 else tuple_text(f"{variable}.shape[{k}]" for k in at)
+    shape = tuple_text(f"{variable}.shape[{k}]" for k in at)
     return [*lines, f"    {variable} = np.ascontiguousarray({variable}).reshape({shape})"]

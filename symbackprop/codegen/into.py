@@ -34,7 +34,7 @@ class Target:
         shape: the shape it must have, as source text.
         dtype: its dtype, as source text.
         described: what messages say of its shape.
-        inside: its shape inside the kernel, as source text, where that is another one.
+        inside: what the kernel takes in its place, as source text, where its shape may be another one.
     """
 
     variable: str
@@ -91,10 +91,12 @@ def find_targets(
     for argument, node in gradients:
         if node.rank:
             source = variables[argument.identifier]
-            given, inside = passed.get(argument.identifier), f"{source}.shape"
+            given = passed.get(argument.identifier)
             variable = names.fresh(f"ct_{argument.identifier}")
+            inside = f"vector({variable})" if node.rank == 1 else f"{variable}.reshape({source}.shape)"
             described = f"of {source}'s shape"
-            targets.append(Target(variable, given or inside, node.dtype, described, inside if given else None))
+            shape_text = given or f"{source}.shape"
+            targets.append(Target(variable, shape_text, node.dtype, described, inside if given else None))
     arrays = [t.variable for t in targets]
     numbers = [(f"ct_{a.identifier}", n.dtype) for a, n in gradients if not n.rank]
     together = names.fresh("ct")
@@ -118,4 +120,4 @@ def check_target(target: Target) -> list[str]:
         f"if not fits({v}, {target.shape}, {target.dtype}):",
         f'    raise ValueError("{v}: must be a C-contiguous array of {kind}, {target.described}")',
     ]
-    return [*lines, f"{v} = {v}.reshape({target.inside})"] if target.inside else lines
+    return [*lines, f"{v} = {target.inside}"] if target.inside else lines

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen import selftest
-from symbackprop.codegen.checks import canonical, index_check, range_check, size_action
+from symbackprop.codegen.checks import VECTOR, canonical, index_check, range_check, size_action
 from symbackprop.codegen.expression import helper_source, numpy_type, tuple_text
 from symbackprop.codegen.externals import Support, foreign, helper_names
 from symbackprop.codegen.into import FITS, INTO, WORKSPACE, check_target, find_targets
@@ -79,7 +79,7 @@ class _ModuleWriter:
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names([*FUNCTIONS, INTO, WORKSPACE, "fits", *helper_names(), "scratch"])
+        names = Names([*FUNCTIONS, INTO, WORKSPACE, "fits", "vector", *helper_names(), "scratch"])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -98,6 +98,8 @@ class _ModuleWriter:
         parts = [self._head(), *self._helper_functions()]
         if self.plan.support and self.long:
             parts.append(self.plan.support.source)
+        if any(a.unit_axes and len(a.core_shape) == 1 for a in self.arguments):
+            parts.append(VECTOR)
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions

@@ -25,14 +25,14 @@ _MISSING = object()
 #: Types of numbers that compiled code takes as a double as they are.
 _REALS = frozenset({float, np.float64})
 
-#: Types of numbers that stand for a number of a dtype, and the type it is taken in; the rest is `Signature`'s to judge.
+#: Types of numbers that may stand for a number of a dtype, and what makes it; the rest is `Signature`'s to judge.
 _WHOLES = frozenset({int, np.int64, np.int32})
 _EXACT = {
     "float64": _WHOLES | {np.float32},
     "float32": _WHOLES | {np.float64},
     "int64": _WHOLES - {int},
 }
-_TAKEN: dict[str, Any] = {"float64": float, "float32": np.float32, "int64": int}
+_TAKEN = {"float64": "float", "float32": "single", "int64": "int"}
 
 #: Whole numbers below this are doubles without rounding.
 _WHOLE = 2**53
@@ -76,8 +76,8 @@ def make_caller(
         **{f"name{k}": a.name for k, a in enumerate(arguments)},
         "compiled": compiled,
         "general": general,
-        "given": _given,
-        "scalars": [(k, a.dtype) for k, a in enumerate(arguments) if not a.core_shape],
+        "whole": _WHOLE,
+        **{f"exact_{dtype}": types for dtype, types in _EXACT.items()},
         "ready": ready,
     }
     values = [f"o{k}" for k in range(len(outputs))]
@@ -95,25 +95,18 @@ def make_caller(
     return caller
 
 
-def _given(arguments: tuple[Any, ...], scalars: Sequence[tuple[int, str]]) -> tuple[Any, ...] | None:
-    """Return the arguments with numbers of other types converted; None where that changes nothing."""
-    changed = list(arguments)
-    for k, dtype in scalars:
-        value, kind = arguments[k], type(arguments[k])
-        if kind is not _TAKEN[dtype] and kind in _EXACT[dtype] and not (kind is int and abs(value) >= _WHOLE):
-            changed[k] = _TAKEN[dtype](value)
-    same = all(a is b for a, b in zip(arguments, changed, strict=True))
-    return None if same else tuple(changed)
-
-
 def _text(arguments: Sequence[Argument], targets: str, result: str, lookup: str | None, scratch: bool) -> str:
     """Return the caller's text, positions in place of all names."""
     parameters = [f"a{k}" for k in range(len(arguments))]
     signature = [*(f"{p}=missing" for p in parameters), *("/" * bool(parameters)), "*more", "upstream=None", "**named"]
     tests = [test for p, a in zip(parameters, arguments, strict=True) for test in _tests(p, a)]
     lines = [f"def call({', '.join(signature)}):"]
-    for p, a in zip(parameters, arguments, strict=True):
-        if _single(a):
+    scalars = [(p, a.dtype) for p, a in zip(parameters, arguments, strict=True) if not a.core_shape]
+    for p, dtype in scalars:
+        # The numbers that people write.
+        if dtype == "float64":
+            lines.append(f"    if type({p}) is int and -whole < {p} < whole: {p} = float({p})")
+        if dtype == "float32":
             lines.append(f"    if type({p}) is float: {p} = single({p})")
     lines += [f"    if {' and '.join([*tests, 'not more', 'upstream is None', 'not named'])}:", "        try:"]
     if lookup and not scratch:
@@ -125,14 +118,18 @@ def _text(arguments: Sequence[Argument], targets: str, result: str, lookup: str 
         "            pass  # shapes not seen before, or an index to be refused",
         "        else:",
         f"            return {result}",
-        f"    args = {_tuple(parameters)}",
-        "    if scalars and not more and upstream is None and not named:",
-        "        again = given(args, scalars)",
-        "        if again is not None:",
-        "            return call(*again)",
+        "    again = False",
+    ]
+    for p, dtype in scalars:
+        lines.append(
+            f"    if type({p}) in exact_{dtype} and -whole < {p} < whole: {p}, again = {_TAKEN[dtype]}({p}), True"
+        )
+    lines += [
         "    if upstream is not None:",
         "        named['upstream'] = upstream",
-        "    return general(*(a for a in args if a is not missing), *more, **named)",
+        "    if again:",
+        f"        return call({', '.join([*parameters, '*more', '**named'])})",
+        f"    return general(*(a for a in {_tuple(parameters)} if a is not missing), *more, **named)",
     ]
     return "\n".join(lines)
 

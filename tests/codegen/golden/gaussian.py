@@ -178,6 +178,14 @@ def accumulate(total, term):
 
 
 @jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)
+
+
+@jit
 def _sizes(S, mu, x):
     """Return the size n, read off the arguments and checked."""
     n = S.shape[0]
@@ -214,8 +222,8 @@ def _value(n, S, mu, x, r, t2):
 def value(S, mu, x, work=None):
     """Return the value."""
     S = np.ascontiguousarray(S)
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((n,), float64))
@@ -250,8 +258,8 @@ def fprop(S, mu, x, work=None):
     """Return (value, residuals): the forward pass, keeping what the backward pass needs."""
     S = np.ascontiguousarray(S)
     mu_shape = mu.shape
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     r0 = np.empty((n,), float64)
     if work is None:
@@ -343,8 +351,8 @@ def value_and_grad(S, mu, x, work=None):
     """Return (value, (ct_S, ct_mu)) from one fused pass."""
     S = np.ascontiguousarray(S)
     mu_shape = mu.shape
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     ct_S = np.empty((n, n), float64)
     ct_mu = np.empty((n,), float64)
@@ -367,14 +375,14 @@ def value_and_grad_into(S, mu, x, ct_S, ct_mu, work=None):
     """Return the value; write the gradients ct_S, ct_mu."""
     S = np.ascontiguousarray(S)
     mu_shape = mu.shape
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     if not fits(ct_S, S.shape, float64):
         raise ValueError("ct_S: must be a C-contiguous array of float64, of S's shape")
     if not fits(ct_mu, mu_shape, float64):
         raise ValueError("ct_mu: must be a C-contiguous array of float64, of mu's shape")
-    ct_mu = ct_mu.reshape(mu.shape)
+    ct_mu = vector(ct_mu)
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((n,), float64), np.empty((n,), float64), np.empty((n, n), float64))
     else:
@@ -387,8 +395,8 @@ def value_and_grad_into(S, mu, x, ct_S, ct_mu, work=None):
 def workspace(S, mu, x):
     """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
     S = np.ascontiguousarray(S)
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     return (np.empty((n,), float64), np.empty((n,), float64), np.empty((n,), float64), np.empty((n, n), float64))
 

@@ -127,6 +127,14 @@ def accumulate(total, term):
 
 
 @jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)
+
+
+@jit
 def _sizes(w, x, y):
     """Return the sizes N, n, read off the arguments and checked."""
     n = w.shape[0]
@@ -154,7 +162,7 @@ def _value(N, w, x, y, t1):
 @jit
 def value(w, x, y, work=None):
     """Return the value."""
-    w = np.ascontiguousarray(w).reshape(w.size)
+    w = vector(w)
     x = np.ascontiguousarray(x).reshape((x.shape[0], x.shape[1]))
     y = np.ascontiguousarray(y)
     N, n = _sizes(w, x, y)
@@ -186,7 +194,7 @@ def _fprop(N, w, x, y, r0, t1):
 def fprop(w, x, y, work=None):
     """Return (value, residuals): the forward pass, keeping what the backward pass needs."""
     w_shape = w.shape
-    w = np.ascontiguousarray(w).reshape(w.size)
+    w = vector(w)
     x = np.ascontiguousarray(x).reshape((x.shape[0], x.shape[1]))
     y = np.ascontiguousarray(y)
     N, n = _sizes(w, x, y)
@@ -253,7 +261,7 @@ def _value_and_grad(N, n, w, x, y, ct_w, t2, t3, t6):
 def value_and_grad(w, x, y, work=None):
     """Return (value, (ct_w,)) from one fused pass."""
     w_shape = w.shape
-    w = np.ascontiguousarray(w).reshape(w.size)
+    w = vector(w)
     x = np.ascontiguousarray(x).reshape((x.shape[0], x.shape[1]))
     y = np.ascontiguousarray(y)
     N, n = _sizes(w, x, y)
@@ -276,13 +284,13 @@ def fits(array, shape, dtype):
 def value_and_grad_into(w, x, y, ct_w, work=None):
     """Return the value; write the gradients ct_w."""
     w_shape = w.shape
-    w = np.ascontiguousarray(w).reshape(w.size)
+    w = vector(w)
     x = np.ascontiguousarray(x).reshape((x.shape[0], x.shape[1]))
     y = np.ascontiguousarray(y)
     N, n = _sizes(w, x, y)
     if not fits(ct_w, w_shape, float64):
         raise ValueError("ct_w: must be a C-contiguous array of float64, of w's shape")
-    ct_w = ct_w.reshape(w.shape)
+    ct_w = vector(ct_w)
     if work is None:
         scratch = (np.empty((N,), float64), np.empty((N,), float64), np.empty((n,), float64))
     else:
@@ -294,7 +302,7 @@ def value_and_grad_into(w, x, y, ct_w, work=None):
 @jit
 def workspace(w, x, y):
     """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
-    w = np.ascontiguousarray(w).reshape(w.size)
+    w = vector(w)
     x = np.ascontiguousarray(x).reshape((x.shape[0], x.shape[1]))
     y = np.ascontiguousarray(y)
     N, n = _sizes(w, x, y)

@@ -99,6 +99,14 @@ def accumulate(total, term):
 
 
 @jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)
+
+
+@jit
 def _sizes(V, c, x):
     """Return the sizes n, p, read off the arguments and checked."""
     p = V.shape[0]
@@ -137,7 +145,7 @@ def value(V, c, x, work=None):
     """Return the value."""
     V = np.ascontiguousarray(V)
     c = np.int64(c)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     if work is None:
         scratch = (np.empty((p,), float64),)
@@ -178,7 +186,7 @@ def fprop(V, c, x, work=None):
     V = np.ascontiguousarray(V)
     c = np.int64(c)
     x_shape = x.shape
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     r0 = np.empty((p,), float64)
     if work is None:
@@ -274,7 +282,7 @@ def value_and_grad(V, c, x, work=None):
     V = np.ascontiguousarray(V)
     c = np.int64(c)
     x_shape = x.shape
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     ct_V = np.empty((p, n), float64)
     ct_x = np.empty((n,), float64)
@@ -298,13 +306,13 @@ def value_and_grad_into(V, c, x, ct_V, ct_x, work=None):
     V = np.ascontiguousarray(V)
     c = np.int64(c)
     x_shape = x.shape
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     if not fits(ct_V, V.shape, float64):
         raise ValueError("ct_V: must be a C-contiguous array of float64, of V's shape")
     if not fits(ct_x, x_shape, float64):
         raise ValueError("ct_x: must be a C-contiguous array of float64, of x's shape")
-    ct_x = ct_x.reshape(x.shape)
+    ct_x = vector(ct_x)
     if work is None:
         scratch = (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
     else:
@@ -318,7 +326,7 @@ def workspace(V, c, x):
     """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
     V = np.ascontiguousarray(V)
     c = np.int64(c)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     return (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
 
