@@ -34,6 +34,9 @@ _EXACT = {
 }
 _TAKEN = {"float64": "float", "float32": "single", "int64": "int"}
 
+#: Up to this many numbers are looked at one by one, which is the quicker way where they are few.
+_FEW = 8
+
 #: Whole numbers below this are doubles without rounding.
 _WHOLE = 2**53
 
@@ -89,8 +92,12 @@ def make_caller(
         named = [f"name{k}: {_number(g, arguments[k])}" for k, g in zip(wrt, grads, strict=True)]
         result = f"{result}, {{{', '.join(named)}}}"
     lookup = f"ready.{function}[{_tuple([_key(k, arguments[k]) for k in keyed])}]"
-    lines = _text(arguments, targets, result, lookup if keyed or scratch else None, scratch)
-    exec(compile(lines, f"<symbackprop call of {function}>", "exec"), names)  # noqa: S102 - no user's text in it
+    numbers = all(not a.core_shape and a.dtype == "float64" for a in arguments) and not keyed and not scratch
+    if numbers and len(arguments) > _FEW:
+        text = _text_of_numbers(len(arguments), targets, result)
+    else:
+        text = _text(arguments, targets, result, lookup if keyed or scratch else None, scratch)
+    exec(compile(text, f"<symbackprop call of {function}>", "exec"), names)  # noqa: S102 - no user's text in it
     caller: Callable[..., Any] = names["call"]
     return caller
 
@@ -105,7 +112,7 @@ def _text(arguments: Sequence[Argument], targets: str, result: str, lookup: str 
     for p, dtype in scalars:
         # The numbers that people write.
         if dtype == "float64":
-            lines.append(f"    if type({p}) is int and -whole < {p} < whole: {p} = float({p})")
+            lines.append(f"    if type({p}) is int and {-_WHOLE} < {p} < {_WHOLE}: {p} = {p} + 0.0")
         if dtype == "float32":
             lines.append(f"    if type({p}) is float: {p} = single({p})")
     lines += [f"    if {' and '.join([*tests, 'not more', 'upstream is None', 'not named'])}:", "        try:"]
@@ -132,6 +139,26 @@ def _text(arguments: Sequence[Argument], targets: str, result: str, lookup: str 
         f"    return general(*(a for a in {_tuple(parameters)} if a is not missing), *more, **named)",
     ]
     return "\n".join(lines)
+
+
+def _text_of_numbers(count: int, targets: str, result: str) -> str:
+    """Return the text of a caller that takes many doubles and nothing else: their types are looked at together."""
+    return f"""
+def call(*args, upstream=None, **named):
+    if len(args) == {count} and reals.issuperset(map(type, args)) and upstream is None and not named:
+        try:
+            {targets} = compiled(*args)
+        except IndexError:
+            pass
+        else:
+            return {result}
+    if upstream is not None:
+        named['upstream'] = upstream
+    exact = [float(a) if type(a) in exact_float64 and -whole < a < whole else a for a in args]
+    if any(a is not b for a, b in zip(args, exact)):
+        return call(*exact, **named)
+    return general(*args, **named)
+"""
 
 
 def _key(k: int, argument: Argument) -> str:

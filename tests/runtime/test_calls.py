@@ -28,6 +28,7 @@ def sin_of(matrix: Any) -> Any:
 KERNELS: dict[str, tuple[Any, dict[str, Any], tuple[Any, ...]]] = {
     "numbers": (x * sp.exp(y), {}, (2.0, 3.0)),
     "numbers of NumPy": (x * sp.exp(y), {}, (np.float64(2.0), np.float64(3.0))),
+    "many numbers": (sum(a**2 for a in sp.symbols("a:9")), {}, (1.0, np.float64(2.0), *map(float, range(7)))),
     "one number": (x**2, {}, (2.0,)),
     "no argument": (sp.Integer(3), {}, ()),
     "single precision": (x * sp.exp(y), {"dtype": "float32"}, (np.float32(2.0), 3.0)),
@@ -84,6 +85,19 @@ def test_other_numbers(number: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = compile_plain(x * y)
     monkeypatch.setattr(kernel._signature, "bind", None)
     same(kernel.value_and_grad(number, 3), kernel.value_and_grad(2.0, 3.0))
+
+
+def test_many_numbers() -> None:
+    names = sp.symbols("a:9")
+    kernel = compile_plain(sum(a * k for k, a in enumerate(names, 1)))
+    value, grads = kernel.value_and_grad(1, np.float32(2.0), *range(7))
+    assert value == 1.0 + 2 * 2.0 + sum((k + 3) * k for k in range(7))
+    assert list(grads.values()) == list(range(1, 10))
+    assert kernel.value_and_grad(*range(9), upstream=2.0)[1]["a3"] == 8.0
+    with pytest.raises(InputError, match="wrong dtype"):
+        kernel.value_and_grad("1", *range(8))
+    with pytest.raises(InputError, match="too many arguments"):
+        kernel(*range(10))
 
 
 def test_numbers_that_are_no_doubles() -> None:
