@@ -154,6 +154,7 @@ def compile_graph(graph: Graph, wrt: Sequence[str], *, dtype: str = "float64", p
 
 def poison_workspace(kernel: Any) -> None:
     """Fill the scratch arrays that a kernel keeps with NaN."""
-    for (arrays,) in kernel._local.__dict__.get("workspaces", {}).values():
-        for array in arrays:
-            array.fill(np.nan if array.dtype.kind == "f" else -(2**62))
+    for ready in vars(kernel._ready).values():
+        for arrays in ready.values():
+            for array in arrays:
+                array.fill(np.nan if array.dtype.kind == "f" else -(2**62))

@@ -30,11 +30,13 @@ class Arguments(NamedTuple):
         values: one per argument: a number, or a C-contiguous array without unit axes.
         shapes: the shape each array had when it was passed; () for numbers.
         sizes: the value of each size symbol.
+        key: what has been checked once it is known: the shapes of arrays inside the kernel, sizes given as numbers.
     """
 
     values: tuple[Any, ...]
     shapes: tuple[tuple[int, ...], ...]
     sizes: Mapping[str, int]
+    key: tuple[tuple[int, ...], ...]
 
 
 class Signature:
@@ -54,6 +56,8 @@ class Signature:
         self._free = interface.free
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
         self._given = tuple(a.argument for a in actions if isinstance(a, Given))
+        #: Positions of arguments in the key.
+        self.keyed = tuple(k for k, a in enumerate(self.arguments) if a.core_shape or k in self._given)
         self._ready = tuple((len(a.core_shape), np.dtype(a.dtype)) for a in arguments)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
@@ -63,7 +67,9 @@ class Signature:
             InputError: missing, extra or misnamed arguments; a wrong dtype, rank or shape.
         """
         ordered = self._order(args, kwargs) if kwargs or len(args) != len(self.arguments) else args
-        values, shapes, cores = [], [], []
+        values: list[Any] = []
+        shapes: list[tuple[int, ...]] = []
+        cores: list[tuple[int, ...]] = []
         for k, value in enumerate(ordered):
             rank, dtype = self._ready[k]
             # The common case first: an array that is right as it is.
@@ -79,14 +85,14 @@ class Signature:
             cores.append(core)
         for k in self._given:
             cores[k] = (values[k],)
-        key = tuple(cores)
+        key = tuple([cores[k] for k in self.keyed])
         sizes = self._sizes.get(key)
         if sizes is None:
-            sizes = self._read_sizes(key)
+            sizes = self._read_sizes(cores)
             if len(self._sizes) >= KEPT_SHAPES:
                 self._sizes.clear()
             self._sizes[key] = sizes
-        return Arguments(tuple(values), tuple(shapes), sizes)
+        return Arguments(tuple(values), tuple(shapes), sizes, key)
 
     def refuse_indices(self, arguments: Arguments) -> InputError | None:
         """Return the error for the first integer argument with an entry outside its axis, if there is one."""
@@ -136,7 +142,7 @@ class Signature:
             return f"{key} is a size, read off the shapes of the arguments"
         return None
 
-    def _read_sizes(self, shapes: tuple[tuple[int, ...], ...]) -> Mapping[str, int]:
+    def _read_sizes(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
         """Return the size symbols' values for these shapes.
 
         Raises:
@@ -211,8 +217,8 @@ def _convert(argument: Argument, value: Any) -> tuple[Any, tuple[int, ...]]:
         InputError: a wrong dtype or rank.
     """
     if not argument.shape:
-        if type(value) is float and argument.dtype == "float64":
-            return value, ()
+        if argument.dtype == "float64" and (type(value) is float or (type(value) is int and abs(value) < 2**53)):
+            return float(value), ()
         return _number(argument, value), ()
     array = _array(argument, value)
     shape = array.shape

@@ -108,16 +108,16 @@ def _importable(name: str) -> Iterator[None]:
     Compiled code does not look at them. While numba compiled, it found no such module and called it dynamic.
     """
     names = (name, "<dynamic>")
-    before = {name: sys.modules.get(name) for name in names}
-    sys.modules.update({name: types.ModuleType(name) for name in names})
+    before = {known: sys.modules.get(known) for known in names}
+    sys.modules.update({known: types.ModuleType(known) for known in names})
     try:
         yield
     finally:
-        for name, other in before.items():
+        for known, other in before.items():
             if other is None:
-                sys.modules.pop(name, None)
+                sys.modules.pop(known, None)
             else:
-                sys.modules[name] = other
+                sys.modules[known] = other
 
 
 def _called(library: Any) -> list[str]:

@@ -8,7 +8,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 4*d*p operations (d*p library calls), 8*E_0*d + 8*d + 8*p bytes
 bprop: 8*d*p operations (0 library calls), 16*E_0*d + 16*d*p + 16*d + 16*p bytes
@@ -21,7 +23,7 @@ import numpy as np
 from numba import njit
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("E", "tok", "v")
@@ -213,6 +215,41 @@ def value_and_grad(E, tok, v, work=None):
         scratch = work
     out = _value_and_grad(d, p, E, tok, v, ct_E, ct_v, *scratch)
     return out, (ct_E, ct_v)
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def value_and_grad_into(E, tok, v, ct_E, ct_v, work=None):
+    """Return the value; write the gradients ct_E, ct_v."""
+    E = np.ascontiguousarray(E)
+    tok = np.ascontiguousarray(tok)
+    v = np.ascontiguousarray(v)
+    E_0, d, p = _sizes(E, tok, v)
+    if not fits(ct_E, E.shape, float64):
+        raise ValueError("ct_E: must be a C-contiguous array of float64, of E's shape")
+    if not fits(ct_v, v.shape, float64):
+        raise ValueError("ct_v: must be a C-contiguous array of float64, of v's shape")
+    if work is None:
+        scratch = (np.empty((p, d), float64),)
+    else:
+        scratch = work
+    out = _value_and_grad(d, p, E, tok, v, ct_E, ct_v, *scratch)
+    return out
+
+
+@jit
+def workspace(E, tok, v):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    E = np.ascontiguousarray(E)
+    tok = np.ascontiguousarray(tok)
+    v = np.ascontiguousarray(v)
+    E_0, d, p = _sizes(E, tok, v)
+    return (np.empty((p, d), float64),)
 
 
 REAL = float64

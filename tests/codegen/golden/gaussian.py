@@ -8,7 +8,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 2*n**3 + 2*n**2 + 3*n + 7 operations (2 library calls), 16*n**2 + 56*n bytes
 bprop: 3*n**3 + 5*n**2 + 4*n + 1 operations (2 library calls), 40*n**2 + 80*n bytes
@@ -24,7 +26,7 @@ from numba import types
 from numba.extending import get_cython_function_address
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 
 INPUTS = ("S", "mu", "x")
 WRT = ("S", "mu")
@@ -180,6 +182,14 @@ def accumulate(total, term):
 
 
 @jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)
+
+
+@jit
 def _sizes(S, mu, x):
     """Return the size n, read off the arguments and checked."""
     n = S.shape[0]
@@ -216,8 +226,8 @@ def _value(n, S, mu, x, r, t2):
 def value(S, mu, x, work=None):
     """Return the value."""
     S = np.ascontiguousarray(S)
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((n,), float64))
@@ -252,8 +262,8 @@ def fprop(S, mu, x, work=None):
     """Return (value, residuals): the forward pass, keeping what the backward pass needs."""
     S = np.ascontiguousarray(S)
     mu_shape = mu.shape
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     r0 = np.empty((n,), float64)
     if work is None:
@@ -345,8 +355,8 @@ def value_and_grad(S, mu, x, work=None):
     """Return (value, (ct_S, ct_mu)) from one fused pass."""
     S = np.ascontiguousarray(S)
     mu_shape = mu.shape
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     ct_S = np.empty((n, n), float64)
     ct_mu = np.empty((n,), float64)
@@ -356,6 +366,43 @@ def value_and_grad(S, mu, x, work=None):
         scratch = work
     out = _value_and_grad(n, S, mu, x, ct_S, ct_mu, *scratch)
     return out, (ct_S, ct_mu.reshape(mu_shape))
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def value_and_grad_into(S, mu, x, ct_S, ct_mu, work=None):
+    """Return the value; write the gradients ct_S, ct_mu."""
+    S = np.ascontiguousarray(S)
+    mu_shape = mu.shape
+    mu = vector(mu)
+    x = vector(x)
+    (n,) = _sizes(S, mu, x)
+    if not fits(ct_S, S.shape, float64):
+        raise ValueError("ct_S: must be a C-contiguous array of float64, of S's shape")
+    if not fits(ct_mu, mu_shape, float64):
+        raise ValueError("ct_mu: must be a C-contiguous array of float64, of mu's shape")
+    ct_mu = vector(ct_mu)
+    if work is None:
+        scratch = (np.empty((n,), float64), np.empty((n,), float64), np.empty((n,), float64), np.empty((n, n), float64))
+    else:
+        scratch = work
+    out = _value_and_grad(n, S, mu, x, ct_S, ct_mu, *scratch)
+    return out
+
+
+@jit
+def workspace(S, mu, x):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    S = np.ascontiguousarray(S)
+    mu = vector(mu)
+    x = vector(x)
+    (n,) = _sizes(S, mu, x)
+    return (np.empty((n,), float64), np.empty((n,), float64), np.empty((n,), float64), np.empty((n, n), float64))
 
 
 REAL = float64
