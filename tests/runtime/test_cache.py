@@ -403,6 +403,7 @@ def test_requests_without_fingerprint_keep_machine_code_only(folder: Path, monke
         assert kernel(1.0, 2.0, 3.0) == 9.25
         assert sum(kernel._functions["value"].stats.cache_hits.values()) == hits
         del kernel
+        gc.collect()
     assert {p.suffix for p in files(folder)} == {".py", ".code"}
     assert fingerprint(Own(x)) is None
 
