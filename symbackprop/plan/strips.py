@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from symbackprop.ir.dims import Dim, product
-from symbackprop.ir.node import Input, Node
+from symbackprop.ir.node import Elementwise, Input, Node
+from symbackprop.ir.registry import Trait
 from symbackprop.ops.contraction import permute
 from symbackprop.plan.access import Positions, is_leaf, reads, result_positions
 from symbackprop.plan.fusion import is_accumulated
@@ -91,7 +92,7 @@ def make_strips(steps: Sequence[Step], stored: set[Node], results: Iterable[Node
             continue
         loops = [part for part in unit.parts if isinstance(part, Loop)]
         block = BLOCK if _is_deep(loops, unit.axes) else 1
-        inside = {node: axis for node, axis in best.inner.items() if any(node in loop.members for loop in loops)}
+        inside = {node: best.inner[node] for loop in loops for node in loop.members if node in best.inner}
         for loop, axis in zip(loops, unit.axes, strict=True):
             loop.along, loop.block = (axis,), block
         for node, axis in inside.items():
@@ -125,7 +126,10 @@ def _grouped(steps: Sequence[Step], extent: Dim, stored: set[Node], keep: set[No
     units: list[_Unit] = []
     shared: list[int] = []
     place: dict[Node, tuple[int, int | None]] = {}
-    for step in steps:
+    light = {} if top else _light(steps, stored, keep)
+    for number, step in enumerate(steps):
+        if number in light:
+            continue
         sources = list(_sources(step, stored))
         at, axis = -1, None
         for candidate in _candidates(step, extent, top=top):
@@ -153,8 +157,58 @@ def _grouped(steps: Sequence[Step], extent: Dim, stored: set[Node], keep: set[No
             place[node] = (at, position.index(axis) if axis in position else None)
     inner = _inner(units, place, stored, keep)
     homes = {place[node][0] for node in inner}
+    before: list[_Unit] = []
+    for loop in light.values():
+        axis, users = _users(loop, extent, units, stored)
+        if axis is None:
+            before.append(_Unit([loop], None))
+            continue
+        inner.update((node, axis) for node in loop.members if node in stored)
+        homes.update(users)
+        for home in users:
+            user = units[home]
+            assert user.axes is not None
+            user.parts.insert(0, replace(loop))
+            user.axes.insert(0, axis)
     settled = [unit if unit.axes is None or at in homes else _Unit(unit.parts, None) for at, unit in enumerate(units)]
-    return _Grouping(settled, inner, sum(_nominal(node.shape) for node in inner))
+    return _Grouping([*before, *settled], inner, sum(_nominal(node.shape) for node in inner))
+
+
+def _light(steps: Sequence[Step], stored: set[Node], keep: set[Node]) -> dict[int, Loop]:
+    """Return the loops to be run again wherever their values are read: an operation or two on what is at hand."""
+    made = {node for step in steps for node in made_by(step)}
+    out = {}
+    for number, step in enumerate(steps):
+        if isinstance(step, Loop) and all(_is_light(node) and node not in keep for node in step.members):
+            here = tuple(range(len(step.domain)))
+            whole = all(result_positions(node) == here for node in step.members)
+            if whole and len(step.members) <= 2 and all(source not in made for source, _ in _sources(step, stored)):
+                out[number] = step
+    return out
+
+
+def _is_light(node: Node) -> bool:
+    return isinstance(node, Elementwise) and node.op.flops <= 2 and Trait.TRANSCENDENTAL not in node.op.traits
+
+
+def _users(loop: Loop, extent: Dim, units: Sequence[_Unit], stored: set[Node]) -> tuple[int | None, list[int]]:
+    """Return the axis of a light loop along which every unit that reads its values can run it again, and these units.
+
+    No axis if there is none.
+    """
+    made = set(loop.members)
+    for axis in _candidates(loop, extent, top=False):
+        found: dict[int, None] = {}
+        fits = True
+        for at, unit in enumerate(units):
+            for k, part in enumerate(unit.parts):
+                for source, where in _sources(part, stored):
+                    if source in made:
+                        found[at] = None
+                        fits = fits and unit.axes is not None and where[axis] == unit.axes[k]
+        if fits and found:
+            return axis, list(found)
+    return None, []
 
 
 def _candidates(step: Step, extent: Dim, *, top: bool) -> list[int]:
