@@ -17,7 +17,7 @@ def traffic(plan: Plan) -> Dim:
     """Return the bytes read and written in memory by the steps of `plan`; scalars stay in registers."""
     total = ZERO
     for step in plan.steps:
-        made = [n for n in made_by(step) if n in plan.stored]
+        made = [n for n in made_by(step) if n in plan.stored and n not in plan.local]
         own = set(made_by(step))
         read = dict.fromkeys(n for n in read_by(step, set(plan.stored)) if n not in own)
         for node in (*made, *read):
