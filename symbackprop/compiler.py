@@ -29,6 +29,7 @@ def compile(  # noqa: A001 - the verb users expect
     batch: Mapping[Any, Any] | None = None,
     dtype: str = "float64",
     name: str = "kernel",
+    parallel: bool = False,
 ) -> Kernel:
     """Return the kernel that computes `expr` and its gradients.
 
@@ -66,13 +67,13 @@ def compile(  # noqa: A001 - the verb users expect
 
     Cost: linear in the nodes of the expression's graph; numba compiles each kernel function at its first call.
     """
-    options = Options(dtype=dtype, name=name)
+    options = Options(dtype=dtype, name=name, parallel=parallel)
 
     def build() -> Any:
         return pipeline.build(expr, wrt, inputs=inputs, names=names, batch=batch, options=options)
 
     folder = cache.folder()
-    request = (expr, wrt, inputs, names, batch, options.dtype, options.name)
+    request = (expr, wrt, inputs, names, batch, options.dtype, options.name, options.parallel)
     key = fingerprint(request) if folder else None
     found = cache.find(folder, key) if folder and key else None
     if found is not None:

@@ -12,11 +12,12 @@ from symbackprop.codegen.checks import index_check
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers, Scope
 from symbackprop.codegen.steps import emit_step
+from symbackprop.codegen.threads import bind_parts
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Const, Input, Node, Size
 from symbackprop.plan.memory import made_by
 from symbackprop.plan.plan import IndexCheck, Plan
-from symbackprop.plan.steps import Step
+from symbackprop.plan.steps import Shared, Step
 
 __all__ = ["KernelText", "emit_kernel"]
 
@@ -32,6 +33,7 @@ class KernelText:
         arrays: (result, variable) of array results, which the caller provides.
         results: one expression per output of the plan's graph, scalars only; None for arrays.
         workspace: (slot type's shape, dtype) it needs, and the variable of each slot.
+        functions: other functions that the body calls.
     """
 
     body: list[str]
@@ -40,6 +42,7 @@ class KernelText:
     arrays: tuple[tuple[Node, str], ...]
     results: tuple[str | None, ...]
     workspace: tuple[tuple[tuple[Dim, ...], str, str], ...]
+    functions: tuple[str, ...] = ()
 
 
 def emit_kernel(
@@ -50,6 +53,7 @@ def emit_kernel(
     *,
     taken: Collection[str],
     checks: Sequence[IndexCheck],
+    title: str = "kernel",
 ) -> KernelText:
     """Return the text of the kernel that carries out `plan`.
 
@@ -60,8 +64,9 @@ def emit_kernel(
         helpers: notes the helper functions needed.
         taken: names that no further variable may have, `arguments` and `sizes` included.
         checks: index checks; those on computed values are written where the value is made, before it is used.
+        title: the kernel's name, part of the names of the functions it calls.
     """
-    scope = Scope(plan, Names(taken), sizes, helpers)
+    scope = Scope(plan, Names(taken), sizes, helpers, title)
     for check in checks:
         if not isinstance(check.index, Input):
             scope.checks.setdefault(check.index, []).append(check)
@@ -79,6 +84,8 @@ def emit_kernel(
     slots: list[str] = [""] * len(plan.workspace.slots)
     body: list[str] = []
     for step in plan.steps:
+        if isinstance(step, Shared):
+            bind_parts(step, scope)
         body += _take_slots(step, scope, slots)
         body += emit_step(step, scope)
         for node in made_by(step):
@@ -89,7 +96,7 @@ def emit_kernel(
     used = tuple(s for s in sorted(sizes) if _mentions(text, sizes[s]))
     workspace = tuple((t.shape, t.dtype, slots[s]) for s, t in enumerate(plan.workspace.slots))
     ordered = tuple((n, scope.variable(n)) for n in plan.graph.inputs if n in set(inputs))
-    return KernelText(body, used, ordered, tuple(arrays), results, workspace)
+    return KernelText(body, used, ordered, tuple(arrays), results, workspace, tuple(scope.functions))
 
 
 def _take_slots(step: Step, scope: Scope, slots: list[str]) -> list[str]:

@@ -41,6 +41,8 @@ class Helpers:
         #: Those that must become part of the loop they are called in.
         self.inlined: dict[Callable[..., Any], None] = {}
         self.accumulate = False
+        #: Whether a kernel uses threads.
+        self.threads = False
 
     def decorator(self, function: Callable[..., Any]) -> str:
         """Return the name of the decorator that a helper function carries."""
@@ -61,12 +63,18 @@ class Scope:
         plan: the plan being written out.
         names: allocates variables of the function.
         checks: checks still to be written, by the computed index that they are on.
+        sizes: the variables that hold sizes.
+        title: the kernel's name.
+        functions: the text of functions that it calls.
     """
 
-    def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers) -> None:
+    def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers, title: str) -> None:
         self.plan = plan
         self.names = names
         self.checks: dict[Node, list[IndexCheck]] = {}
+        self.sizes = frozenset(sizes.values())
+        self.title = title
+        self.functions: list[str] = []
         self._sizes = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
         self._helpers = helpers
         self._variables: dict[Node, str] = {}
@@ -101,6 +109,10 @@ class Scope:
     def require_accumulate(self) -> None:
         """Note that the module needs `accumulate`."""
         self._helpers.accumulate = True
+
+    def require_threads(self) -> None:
+        """Note that the module needs what runs blocks on threads."""
+        self._helpers.threads = True
 
     def size(self, dim: Dim) -> str:
         """Return a size polynomial as source text in the function's variables."""

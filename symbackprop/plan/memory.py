@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from symbackprop.ir.node import Node, Scatter
 from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.plan.access import is_leaf, library_operands, reads
-from symbackprop.plan.steps import Call, Local, Loop, Product, Step, Strip, Write, loops_of
+from symbackprop.plan.steps import Call, Local, Loop, Product, Shared, Step, Strip, Write, loops_of
 
 __all__ = ["Workspace", "assign_slots", "is_whole", "made_by", "read_by"]
 
@@ -36,6 +36,8 @@ def made_by(step: Step) -> list[Node]:
         case Strip(packed=packed):
             members = [node for loop in loops_of(step) for node in loop.members]
             return list(dict.fromkeys([*(p.copy for p in packed), *members]))
+        case Shared():
+            return [*made_by(step.step), *step.parts.values()]
         case _:
             return [step.node]
 
@@ -50,6 +52,8 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
             yield from (p.source for p in packed)
             for loop in loops_of(step):
                 yield from read_by(loop, stored)
+        case Shared():
+            yield from read_by(step.step, stored)
         case Product(node=node):
             yield from node.args
         case Write(node=node, inline=inline):
@@ -103,11 +107,12 @@ class _Slots:
                 node = self.within.get(value, value)
                 if node in self.wanted and node not in self.at and self._depth(node) == depth:
                     self._take(node)
-            if isinstance(part, Strip):
-                for packed in part.packed:
+            strip = part.step if isinstance(part, Shared) else part
+            if isinstance(strip, Strip):
+                for packed in strip.packed:
                     self._take(packed.copy)
-                self.run(part.parts, depth + 1)
-                for packed in part.packed:
+                self.run(strip.parts, depth + 1)
+                for packed in strip.packed:
                     self.free.setdefault(self._type(packed.copy), []).append(self.at[packed.copy])
             for node in dict.fromkeys([*reads[k], *made]):
                 if node in self.at and last.get(node, k) == k and self._depth(node) == depth:

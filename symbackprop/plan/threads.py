@@ -1,0 +1,96 @@
+"""Which nests threads share.
+
+A nest runs in a fixed number of blocks of its outermost loop, on however many threads there are. Each entry is computed
+by one block, and what is summed over the outermost loop is summed by each block apart; these sums are added up in the
+order of the blocks. So the result depends on the sizes only, never on the threads. Places for values that live within
+one iteration of a strip exist once per block.
+
+Left as they are: nests with a maximum or a product over the outermost loop, nests that make indices (which are checked
+where they are made), and nests whose outermost loop is bounded by a condition. Matrix products are BLAS's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from symbackprop.ir.dims import ONE, ZERO, Dim, product
+from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Node
+from symbackprop.ir.registry import Trait
+from symbackprop.plan.access import result_positions
+from symbackprop.plan.fusion import is_accumulated
+from symbackprop.plan.steps import Loop, Shared, Step, Strip, loops_of
+from symbackprop.plan.strips import Strips
+from symbackprop.plan.triangles import find_triangle
+
+__all__ = ["BLOCKS", "share_nests"]
+
+#: Blocks of a shared nest: enough for the threads of most machines, and to even out their loads.
+BLOCKS = 32
+
+
+#: Operations that a call of a function such as exp is as long as.
+_CALL = 20
+
+
+def share_nests(strips: Strips, stored: set[Node], over: Collection[str]) -> None:
+    """Mark the nests that threads can share; changes the steps, the places of local values, and `stored`.
+
+    Args:
+        strips: the steps.
+        stored: values in memory.
+        over: size symbols of which a nest must run over one; any will do if there are none.
+
+    Linear in the members of the nests.
+    """
+    strips.steps = [_shared(step, strips, stored, over) for step in strips.steps]
+
+
+def _shared(step: Step, strips: Strips, stored: set[Node], over: Collection[str]) -> Step:
+    """Return the step, marked as shared if it can be."""
+    if not isinstance(step, Loop | Strip):
+        return step
+    loops = [step] if isinstance(step, Loop) else list(loops_of(step))
+    if over and not any(symbol in over for loop in loops for dim in loop.domain for symbol in dim.symbols):
+        return step
+    axes = [(loop.along or loop.order[:1])[:1] for loop in loops]
+    extent = step.extent if isinstance(step, Strip) else (step.domain[step.order[0]] if step.order else ONE)
+    if extent.is_const or (isinstance(step, Loop) and step.order[0] in find_triangle(step, step.order, stored).bounds):
+        return step
+    parts: dict[Node, Node] = {}
+    for loop, (axis,) in zip(loops, axes, strict=True):
+        for node in loop.members:
+            if node.dtype == "int64":
+                return step
+            if axis in result_positions(node):
+                continue
+            if not isinstance(node, Contraction):
+                return step
+            shape = (Dim.of(BLOCKS), *node.shape)
+            parts[node] = Broadcast(node, shape, tuple(range(1, len(shape))))
+    stored.update(parts.values())
+    if isinstance(step, Strip):
+        own = {node for loop in loops for node in loop.members} | {packed.copy for packed in step.packed}
+        for node in own & strips.local.keys():
+            strips.local[node] = replace(strips.local[node], copies=BLOCKS)
+    return Shared(step, extent, step.block if isinstance(step, Strip) else 1, _work(loops), parts)
+
+
+def _work(loops: Sequence[Loop]) -> Dim:
+    """Return about how many operations some nests take."""
+    total = ZERO
+    for loop in loops:
+        total = total + product(loop.domain) * max(1, sum(map(_operations, loop.members)))
+    return total
+
+
+def _operations(node: Node) -> int:
+    """Return the operations of one entry, or of one term of a sum."""
+    match node:
+        case Elementwise():
+            each = max(node.op.flops, _CALL) if Trait.TRANSCENDENTAL in node.op.traits else node.op.flops
+            return each * (len(node.args) - 1 if node.op.arity is None else 1)
+        case Contraction():
+            return len(node.args) - 1 + is_accumulated(node)
+        case _:
+            return 1
