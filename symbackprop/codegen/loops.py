@@ -40,12 +40,14 @@ class Around:
         fixed: the variable of each strip around it, outermost first; for a block, the position of its entry.
         first, width: variables of the first entry of a block, and of how many it has.
         part: where the nest's outermost loop starts and ends, if it is to run over a part of its axis.
+        copies: the copies of arrays that are made for a block.
     """
 
     fixed: tuple[str, ...] = ()
     first: str = ""
     width: str = ""
     part: tuple[str, str] | None = None
+    copies: frozenset[Node] = frozenset()
 
 
 def emit_loop(loop: Loop, scope: Scope, around: Around | None = None) -> list[str]:
@@ -342,7 +344,7 @@ class _LoopWriter:
         """Return an array entry: hoisted into a variable when the innermost loop does not change its index."""
         at = self._within(node, where)
         packed = self.scope.plan.packed.get(node)
-        if packed is not None and self.entry is not None and where[packed.axis] == self.here[self.loop.along[0]]:
+        if packed and packed.copy in self.around.copies and self.entry and where[packed.axis] == self.here[self.loop.along[0]]:
             node = packed.copy
             at = (*where[: packed.axis], *where[packed.axis + 1 :], self.entry)
         array = self.scope.variable(node)

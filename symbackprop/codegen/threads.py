@@ -7,6 +7,7 @@ for all of it; whether it is depends on the sizes alone, so that results never d
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Callable, Sequence
 
 from symbackprop.codegen.loops import Around, emit_loop
@@ -18,6 +19,9 @@ from symbackprop.plan.steps import Loop, Shared
 from symbackprop.plan.threads import BLOCKS
 
 __all__ = ["DECORATOR", "HELPERS", "RESERVED", "bind_parts", "emit_shared"]
+
+#: Longest line of a call.
+WIDTH = 110
 
 #: Operations that take about as long as starting and stopping the threads.
 WORTH = 250_000
@@ -79,20 +83,20 @@ def emit_shared(step: Shared, scope: Scope) -> list[str]:
     numbers = [scope.variable(node) for node in step.parts if not node.rank]
     own = {scope.variable(node) for node in made if node in scope.plan.local and node in scope.plan.workspace.at}
     named = next((node for node in made if node in scope.plan.graph.hints), made[-1])
-    one = names.fresh(f"_{scope.title}_{scope.variable(named)}")
+    one = names.fresh(f"_{scope.variable(named)}_of_{scope.title}")
     run = names.fresh(f"{one}_blocks")
 
-    def call(first: str, last: str, argument: Callable[[str], str], result: Callable[[str], str]) -> str:
+    def call(first: str, last: str, argument: Callable[[str], str], result: Callable[[str], str]) -> list[str]:
         """Return the statement that does the work from `first` to `last`."""
-        target = ", ".join(map(result, numbers))
-        return f"{target}{' = ' * bool(numbers)}{one}({', '.join([first, last, *lengths, *map(argument, arrays)])})"
+        target = f"{', '.join(map(result, numbers))} = " if numbers else ""
+        return _wrapped(f"{target}{one}(", [first, last, *lengths, *map(argument, arrays)], ")")
 
     def of_block(name: str) -> str:
         return f"{sums.get(name, name)}[{block}]" if name in sums or name in own else name
 
     function = [
         "@jit",
-        f"def {one}({', '.join([start, stop, *lengths, *arrays])}):",
+        *_wrapped(f"def {one}(", [start, stop, *lengths, *arrays], "):"),
         f'    """Run the outermost loop from {start} to {stop} - 1."""',
         *(f"    {line}" for line in body),
         *([f"    return {', '.join(numbers)}"] if numbers else []),
@@ -101,14 +105,15 @@ def emit_shared(step: Shared, scope: Scope) -> list[str]:
     given = [*bounds, *(sums.get(name, name) for name in arrays), *(sums[name] for name in numbers)]
     runner = [
         "@threads",
-        f"def {run}({', '.join(given)}):",
+        *_wrapped(f"def {run}(", given, "):"),
         f'    """Run {one} on {BLOCKS} blocks, on as many threads as there are."""',
         f"    for {block} in prange({BLOCKS}):",
         f"        {start}, {stop} = entries({block}, {extent}, {step.unit})",
-        f"        {call(start, stop, of_block, of_block)}",
+        *(f"        {line}" for line in call(start, stop, of_block, of_block)),
     ]
     whole = call("np.int64(0)", extent, lambda name: f"{name}[0]" if name in own else name, lambda name: name)
-    lines = [f"if {_is_little(step, scope)}:", f"    {whole}", "else:", f"    {run}({', '.join(given)})"]
+    lines = [f"if {_is_little(step, scope)}:", *(f"    {line}" for line in whole)]
+    lines += ["else:", *(f"    {line}" for line in _wrapped(f"{run}(", given, ")"))]
     for name, parts in sums.items():
         lines.append(f"    {name} = sum_up({parts})" if name in numbers else f"    add_up({parts}, {name})")
     names.release(owned)
@@ -133,3 +138,12 @@ def _read(lines: Sequence[str]) -> list[str]:
     skipped.update(n.id for n in names if isinstance(n.ctx, ast.Store))
     names.sort(key=lambda n: (n.lineno, n.col_offset))
     return [name for name in dict.fromkeys(n.id for n in names) if name not in skipped]
+
+
+def _wrapped(head: str, items: Sequence[str], tail: str) -> list[str]:
+    """Return `head`, the items and `tail` on one line, or on several where that is too long."""
+    one = f"{head}{', '.join(items)}{tail}"
+    if len(one) <= WIDTH:
+        return [one]
+    deeper = textwrap.wrap(", ".join(items), WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [head, *(f"    {line}" for line in deeper), tail]

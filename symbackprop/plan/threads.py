@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from symbackprop.ir.dims import ONE, ZERO, Dim, product
+from symbackprop.ir.dims import ZERO, Dim, product
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Node
 from symbackprop.ir.registry import Trait
 from symbackprop.plan.access import result_positions
@@ -39,22 +39,37 @@ def share_nests(strips: Strips, stored: set[Node], over: Collection[str]) -> Non
     Args:
         strips: the steps.
         stored: values in memory.
-        over: size symbols of which a nest must run over one; any will do if there are none.
+        over: size symbols, a nest must run over one of them. If there are none: over what the outermost loops of the
+            deepest nests run over, so that small parts of the work are left alone.
 
     Linear in the members of the nests.
     """
-    strips.steps = [_shared(step, strips, stored, over) for step in strips.steps]
+    nests = [step for step in strips.steps if isinstance(step, Strip) or (isinstance(step, Loop) and step.domain)]
+    depth = max((_depth(nest) for nest in nests), default=0)
+    chosen = over or {s for nest in nests if _depth(nest) == depth for s in _extent(nest).symbols}
+    fitting = [nest for nest in nests if any(s in chosen for loop in _loops(nest) for d in loop.domain for s in d.symbols)]
+    made = {id(nest): _shared(nest, strips, stored) for nest in fitting}
+    strips.steps = [made.get(id(step), step) for step in strips.steps]
 
 
-def _shared(step: Step, strips: Strips, stored: set[Node], over: Collection[str]) -> Step:
-    """Return the step, marked as shared if it can be."""
-    if not isinstance(step, Loop | Strip):
-        return step
-    loops = [step] if isinstance(step, Loop) else list(loops_of(step))
-    if over and not any(symbol in over for loop in loops for dim in loop.domain for symbol in dim.symbols):
-        return step
+def _loops(nest: Loop | Strip) -> list[Loop]:
+    return [nest] if isinstance(nest, Loop) else list(loops_of(nest))
+
+
+def _extent(nest: Loop | Strip) -> Dim:
+    """Return how far the outermost loop runs."""
+    return nest.extent if isinstance(nest, Strip) else nest.domain[nest.order[0]]
+
+
+def _depth(nest: Loop | Strip) -> int:
+    """Return over how many sizes that are not fixed a nest runs."""
+    return max(sum(not dim.is_const for dim in loop.domain) for loop in _loops(nest))
+
+
+def _shared(step: Loop | Strip, strips: Strips, stored: set[Node]) -> Step:
+    """Return the nest, marked as shared if it can be."""
+    loops, extent = _loops(step), _extent(step)
     axes = [(loop.along or loop.order[:1])[:1] for loop in loops]
-    extent = step.extent if isinstance(step, Strip) else (step.domain[step.order[0]] if step.order else ONE)
     if extent.is_const or (isinstance(step, Loop) and step.order[0] in find_triangle(step, step.order, stored).bounds):
         return step
     parts: dict[Node, Node] = {}
