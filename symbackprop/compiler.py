@@ -44,6 +44,7 @@ def compile(  # noqa: A001 - the verb users expect
         batch: inputs that carry a leading axis: input -> size symbol of that axis.
         dtype: "float64" or "float32".
         name: title of the generated module.
+        parallel: whether long loops over the batch (or over what the deepest loops run over) use numba's threads.
 
     Raises:
         UnsupportedExpressionError: a construct without translation, named with where it stands.
@@ -64,6 +65,14 @@ def compile(  # noqa: A001 - the verb users expect
     outputs see the last. Without outputs the names that nothing reads afterwards are the outputs, in a dict if they are
     several. A `CodeBlock` and the pair that `sympy.cse` returns are programs too. A list of one output returns it as it
     is. `Derivative(expr, x)` as output or inside an expression shares its graph with `expr`.
+
+    Threads: with `parallel=True` such loops run in 32 blocks, whose sums are added up in order: results are the same,
+    bit for bit, on every run and for every number of threads (`numba.set_num_threads`, `NUMBA_NUM_THREADS`). Matrix
+    products are left to BLAS, recurrences are serial in time. Whether a loop is long enough depends on the sizes alone.
+    Scratch memory holds 32 of each sum over the batch. A kernel may be called from several Python threads: where
+    numba's threading layer is "workqueue", which cannot take two calls at once, its methods take turns; its raw
+    functions and saved modules, which do not, then need the caller's own lock, and cannot be called inside `prange`.
+    Compiling takes longer, so try it where a call takes a millisecond or more.
 
     Cost: linear in the nodes of the expression's graph; numba compiles each kernel function at its first call.
     """

@@ -36,7 +36,6 @@ from symbackprop.options import Options
 from symbackprop.plan.plan import CountCheck, Plan, RangeCheck, index_checks, make_plan, range_checks
 from symbackprop.plan.products import choose_paths
 from symbackprop.plan.residuals import split_bprop
-from symbackprop.plan.steps import Shared
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
 from symbackprop.rewrite.rules import RULES_LOWERED
@@ -85,7 +84,7 @@ def build(
     joint = _lower(derived, options)
     ones = substitute(derived.roots, {u: Const(1.0, u.type) for u in upstream})
     fused = _lower(_tidy(replace(derived, inputs=forward.inputs).replace(ones), options), options)
-    plans, residuals = _plans(joint, fused, forward, upstream, program, options)
+    plans, residuals = _plans(joint, fused, forward, upstream, program, parallel=options.parallel)
     actions, _ = read_sizes(forward.inputs, program.sizes, program.spans)
     costs = _certify(joint, len(forward.outputs), plans, program)
     certificate = Certificate.of(costs, program.symbols)
@@ -161,11 +160,11 @@ def _upstream_inputs(forward: Graph, program: Program, options: Options) -> tupl
 
 
 def _plans(
-    joint: Graph, fused: Graph, forward: Graph, upstream: tuple[Input, ...], program: Program, options: Options
+    joint: Graph, fused: Graph, forward: Graph, upstream: tuple[Input, ...], program: Program, *, parallel: bool
 ) -> tuple[dict[str, Plan], tuple[Node, ...]]:
     """Return the plan of each public function, and the residuals."""
     batches = {a.batch for a in program.arguments if a.batch is not None}
-    threads_over = batches if options.parallel else None
+    threads_over = batches if parallel else None
     n = len(forward.outputs)
     values = joint.outputs[:n]
     value_names = [o.identifier for o in program.outputs]
@@ -239,7 +238,7 @@ def _interface(plan: ModulePlan, costs: Costs) -> Interface:
         range_checks=tuple(map(_range, plan.range_checks)),
         workspaces={name: p.workspace.slots for name, p in plan.plans.items()},
         costs=costs,
-        parallel=any(isinstance(s, Shared) for p in plan.plans.values() for s in p.steps),
+        parallel=any(p.uses_threads for p in plan.plans.values()),
     )
 
 

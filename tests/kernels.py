@@ -79,6 +79,13 @@ def convolution(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> A
     return compiler(sp.Sum(sp.tanh(smooth), (i, 0, n - 1)), name="convolution", **options)
 
 
+def location(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    points, center = sp.IndexedBase("x", (n,)), sp.IndexedBase("center", (n,))
+    distance = sp.Sum(sp.sqrt(1 + (points[i] - center[i]) ** 2), (i, 0, n - 1))
+    loss = sbp.Mean(distance, "N")
+    return compiler(loss, wrt=["center"], batch={"x": "N"}, name="location", parallel=True, **options)
+
+
 KERNELS = {
     "scalar": scalar,
     "window_scorer": window_scorer,
@@ -89,4 +96,5 @@ KERNELS = {
     "gaussian": gaussian,
     "triangular": triangular,
     "convolution": convolution,
+    "location": location,
 }

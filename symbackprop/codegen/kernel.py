@@ -33,7 +33,7 @@ class KernelText:
         arrays: (result, variable) of array results, which the caller provides.
         results: one expression per output of the plan's graph, scalars only; None for arrays.
         workspace: (slot type's shape, dtype) it needs, and the variable of each slot.
-        functions: other functions that the body calls.
+        functions: lines of other functions that the body calls.
     """
 
     body: list[str]

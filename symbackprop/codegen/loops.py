@@ -7,8 +7,8 @@ a value used once goes into the expression that uses it, an accumulator over the
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.checks import index_check
@@ -20,7 +20,7 @@ from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Inp
 from symbackprop.ir.types import AxisMap, ScatterPiece
 from symbackprop.plan.access import domain_of, is_access, is_leaf, result_positions
 from symbackprop.plan.fusion import is_accumulated
-from symbackprop.plan.steps import Loop
+from symbackprop.plan.steps import Loop, Packed
 from symbackprop.plan.triangles import Form, find_triangle
 
 __all__ = ["Around", "emit_loop", "emit_part", "emit_piece"]
@@ -40,14 +40,14 @@ class Around:
         fixed: the variable of each strip around it, outermost first; for a block, the position of its entry.
         first, width: variables of the first entry of a block, and of how many it has.
         part: where the nest's outermost loop starts and ends, if it is to run over a part of its axis.
-        copies: the copies of arrays that are made for a block.
+        packed: arrays that are copied for a block.
     """
 
     fixed: tuple[str, ...] = ()
     first: str = ""
     width: str = ""
     part: tuple[str, str] | None = None
-    copies: frozenset[Node] = frozenset()
+    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
 
 def emit_loop(loop: Loop, scope: Scope, around: Around | None = None) -> list[str]:
@@ -343,8 +343,8 @@ class _LoopWriter:
     def _load(self, node: Node, where: Where) -> ast.expr:
         """Return an array entry: hoisted into a variable when the innermost loop does not change its index."""
         at = self._within(node, where)
-        packed = self.scope.plan.packed.get(node)
-        if packed and packed.copy in self.around.copies and self.entry and where[packed.axis] == self.here[self.loop.along[0]]:
+        packed = self.around.packed.get(node)
+        if packed is not None and self.entry is not None and where[packed.axis] == self.here[self.loop.along[0]]:
             node = packed.copy
             at = (*where[: packed.axis], *where[packed.axis + 1 :], self.entry)
         array = self.scope.variable(node)

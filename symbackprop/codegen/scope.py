@@ -53,7 +53,14 @@ class Helpers:
         lines = ['jit = njit(error_model="numpy", nogil=True)']
         if self.inlined:
             lines.append('inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})')
+        if self.threads:
+            lines.append('threads = njit(error_model="numpy", nogil=True, parallel=True)')
+            lines.append("LARGEST = 2**62 - 1  # i & LARGEST is i, known to be no negative number: loops vectorise")
         return lines
+
+    def numba_import(self) -> str:
+        """Return the statement that imports what a module needs of numba."""
+        return f"from numba import njit{', prange' * self.threads}"
 
 
 class Scope:
@@ -65,7 +72,7 @@ class Scope:
         checks: checks still to be written, by the computed index that they are on.
         sizes: the variables that hold sizes.
         title: the kernel's name.
-        functions: the text of functions that it calls.
+        functions: the lines of functions that it calls.
     """
 
     def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers, title: str) -> None:

@@ -27,7 +27,7 @@ def _emit(strip: Strip, around: Around, scope: Scope) -> tuple[list[str], list[S
     if strip.block > 1:
         first, width = scope.names.fresh("first"), scope.names.fresh("width")
         owned = [first, width]
-        inside = Around((first,), first, width, copies=frozenset(packed.copy for packed in strip.packed))
+        inside = Around((first,), first, width, packed={p.source: p for p in strip.packed})
         head = f"for {first} in range({start}, {stop}, {strip.block}):"
         body = [f"{width} = min({strip.block}, {stop} - {first})"]
         for packed in strip.packed:

@@ -18,7 +18,7 @@ from symbackprop.plan.memory import made_by
 from symbackprop.plan.steps import Loop, Shared
 from symbackprop.plan.threads import BLOCKS
 
-__all__ = ["DECORATOR", "HELPERS", "RESERVED", "bind_parts", "emit_shared"]
+__all__ = ["HELPERS", "RESERVED", "bind_parts", "emit_shared"]
 
 #: Longest line of a call.
 WIDTH = 110
@@ -28,12 +28,6 @@ WORTH = 250_000
 
 #: The names that a module with shared nests has for itself.
 RESERVED = ("threads", "prange", "LARGEST", "entries", "add_up", "sum_up")
-
-#: The decorator of functions that run blocks, and a constant.
-DECORATOR = [
-    'threads = njit(error_model="numpy", nogil=True, parallel=True)',
-    "LARGEST = 2**62 - 1  # i & LARGEST is i, and known to be no negative number: what it indexes is vectorised",
-]
 
 #: The functions around the blocks.
 HELPERS = f'''@jit
@@ -46,11 +40,12 @@ def entries(block, extent, unit):
 @jit
 def add_up(parts, total):
     """Add up the arrays of all blocks, in order: the result is the same for any number of threads."""
-    parts, total = parts.reshape((parts.shape[0], total.size)), total.reshape(total.size)
-    total[:] = parts[0]
-    for k in range(1, parts.shape[0]):
-        for i in range(total.size):
-            total[i] += parts[k, i]
+    flat, sums = total.reshape(total.size), parts.reshape((parts.shape[0], total.size))
+    for i in range(flat.size):
+        flat[i] = sums[0, i]
+    for k in range(1, sums.shape[0]):
+        for i in range(flat.size):
+            flat[i] += sums[k, i]
 
 
 @jit
@@ -112,13 +107,13 @@ def emit_shared(step: Shared, scope: Scope) -> list[str]:
         *(f"        {line}" for line in call(start, stop, of_block, of_block)),
     ]
     whole = call("np.int64(0)", extent, lambda name: f"{name}[0]" if name in own else name, lambda name: name)
-    lines = [f"if {_is_little(step, scope)}:", *(f"    {line}" for line in whole)]
+    lines = [f"if {_is_little(step, scope)}:  # too little for threads", *(f"    {line}" for line in whole)]
     lines += ["else:", *(f"    {line}" for line in _wrapped(f"{run}(", given, ")"))]
     for name, parts in sums.items():
         lines.append(f"    {name} = sum_up({parts})" if name in numbers else f"    add_up({parts}, {name})")
     names.release(owned)
     scope.require_threads()
-    scope.functions += ["\n".join(function), "\n".join(runner)]
+    scope.functions += [*function, "", "", *runner, "", ""]
     return lines
 
 

@@ -72,6 +72,11 @@ class Plan:
     local: Mapping[Node, Local] = field(default_factory=dict)
     packed: Mapping[Node, Packed] = field(default_factory=dict)
 
+    @property
+    def uses_threads(self) -> bool:
+        """Whether threads share any step."""
+        return any(isinstance(step, Shared) for step in self.steps)
+
     def __str__(self) -> str:
         lines = []
         for k, outer in enumerate(self.steps):
@@ -98,7 +103,8 @@ class Plan:
 def make_plan(graph: Graph, output_names: Sequence[str], threads_over: Collection[str] | None = None) -> Plan:
     """Return the plan of the kernel that computes the outputs of `graph`, which are to be called `output_names`.
 
-    Threads share what runs over one of the size symbols `threads_over`, over any if that is empty, nothing if it is None.
+    Threads share nests over the size symbols `threads_over`, over those of the deepest nests if it is empty; None for
+    no threads.
 
     Cost: linear in the nodes of `graph`.
     """

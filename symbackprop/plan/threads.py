@@ -47,13 +47,16 @@ def share_nests(strips: Strips, stored: set[Node], over: Collection[str]) -> Non
     nests = [step for step in strips.steps if isinstance(step, Strip) or (isinstance(step, Loop) and step.domain)]
     depth = max((_depth(nest) for nest in nests), default=0)
     chosen = over or {s for nest in nests if _depth(nest) == depth for s in _extent(nest).symbols}
-    fitting = [nest for nest in nests if any(s in chosen for loop in _loops(nest) for d in loop.domain for s in d.symbols)]
-    made = {id(nest): _shared(nest, strips, stored) for nest in fitting}
+    made = {id(nest): _shared(nest, strips, stored) for nest in nests if _runs_over(nest, chosen)}
     strips.steps = [made.get(id(step), step) for step in strips.steps]
 
 
 def _loops(nest: Loop | Strip) -> list[Loop]:
     return [nest] if isinstance(nest, Loop) else list(loops_of(nest))
+
+
+def _runs_over(nest: Loop | Strip, symbols: Collection[str]) -> bool:
+    return any(s in symbols for loop in _loops(nest) for dim in loop.domain for s in dim.symbols)
 
 
 def _extent(nest: Loop | Strip) -> Dim:

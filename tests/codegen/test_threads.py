@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -153,10 +154,22 @@ def shared_of_value(kernel: Any) -> list[Shared]:
 @pytest.mark.usefixtures("always")
 def test_names_of_the_user() -> None:
     """What the text calls its own is not what the user calls something else."""
-    names = "threads prange entries stop block start add_up sum_up LARGEST first x_parts".split()
+    names = [
+        "threads",
+        "prange",
+        "entries",
+        "stop",
+        "block",
+        "start",
+        "add_up",
+        "sum_up",
+        "LARGEST",
+        "first",
+        "x_parts",
+    ]
     symbols = sp.symbols(" ".join(names))
-    expr = sbp.Mean(sum(sp.exp(s * t) for s, t in zip(symbols, symbols[1:], strict=False)), "size")
-    options = {"batch": {s: "size" for s in symbols[:6]}}
+    expr = sbp.Mean(sum(sp.exp(s * t) for s, t in itertools.pairwise(symbols)), "size")
+    options = {"batch": dict.fromkeys(symbols[:6], "size")}
     serial, parallel = compile_plain(expr, **options), compile_plain(expr, **options, parallel=True)
     rng = np.random.default_rng(0)
     args = {s.name: rng.normal(size=70) if s in symbols[:6] else 0.5 for s in symbols}
