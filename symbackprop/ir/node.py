@@ -8,6 +8,7 @@ closed (stages `match` on them); primitives are open (an `Elementwise` or `Reduc
 from __future__ import annotations
 
 import math
+import operator
 import struct
 import weakref
 from collections.abc import Hashable, Sequence
@@ -67,7 +68,7 @@ class Node:
 
     def with_args(self, args: Sequence[Node]) -> Node:
         """Return this operation applied to other operands; `self` when they are the same."""
-        return self if tuple(args) == self.args else self.rebuilt(args)
+        return self if all(map(operator.is_, args, self.args)) and len(args) == len(self.args) else self.rebuilt(args)
 
     def rebuilt(self, args: Sequence[Node]) -> Node:
         """Return the node of this operation on `args`, constructed and checked anew; leaves return themselves."""
@@ -195,12 +196,21 @@ class Elementwise(Node):
     kind = "elementwise"
 
     def __new__(cls, op: Primitive, args: Sequence[Node], attr: tuple[int, ...] = ()) -> Elementwise:
-        args = tuple(args)
-        node_type = op.result_type(args)
-        node = _intern(cls, (op.name, attr), node_type, args)
+        key = (op.name, attr, *args)
+        node = _TABLE.get(key)
+        if node is None:
+            node = object.__new__(cls)
+            node.args = key[2:]
+            node.type = op.result_type(node.args)
+            node.op, node.attr = op, attr
+            _TABLE[key] = node
         assert isinstance(node, Elementwise)
-        node.op, node.attr = op, attr
         return node
+
+    @staticmethod
+    def existing(op: Primitive, args: Sequence[Node], attr: tuple[int, ...] = ()) -> Node | None:
+        """Return the node of this content if there is one."""
+        return _TABLE.get((op.name, attr, *args))
 
     def rebuilt(self, args: Sequence[Node]) -> Node:
         return Elementwise(self.op, args, self.attr)
