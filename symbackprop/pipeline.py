@@ -39,7 +39,7 @@ from symbackprop.plan.residuals import split_bprop
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
 from symbackprop.rewrite.rules import RULES_LOWERED
-from symbackprop.runtime import lapack, special
+from symbackprop.runtime import beyond, lapack, special
 from symbackprop.runtime.interface import Costs, CountRange, IndexRange, Interface, PositionRange
 from symbackprop.runtime.straightline import IMPORTS
 from symbackprop.runtime.straightline import source as straight_line_source
@@ -101,6 +101,7 @@ def build(
         support=Support("straight_line", IMPORTS, straight_line_source()),
         special=Support("scipy_function", special.IMPORTS, special.source()),
         lapack=Support("lapack_routine", lapack.IMPORTS, lapack.source()),
+        beyond=Support("beyond", beyond.IMPORTS, beyond.source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )
     return Built(emit_module(module), _interface(module, costs), module, certificate)

@@ -49,6 +49,7 @@ class ModulePlan:
         support: the decorator that long straight-line kernels carry.
         special: the function that binds special functions of SciPy's C library.
         lapack: the function that binds routines of LAPACK.
+        beyond: the function that binds the C library's functions in vectorised loops, for large arguments.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ModulePlan:
     support: Support | None = None
     special: Support | None = None
     lapack: Support | None = None
+    beyond: Support | None = None
 
 
 def emit_module(plan: ModulePlan) -> str:
@@ -138,7 +140,7 @@ class _ModuleWriter:
         needed = [*(self.plan.support.imports if self.plan.support and self.long else ())]
         needed += [
             line
-            for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+            for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
             for line in support.imports
         ]
         plain = sorted({line for line in needed if line.startswith("import ")})
@@ -152,7 +154,7 @@ class _ModuleWriter:
         return "\n".join(lines)
 
     def _helper_functions(self) -> list[str]:
-        taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+        taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
         parts = [part for support, bound in taken for part in (support.source, bound)]
         own = [f for f in self.helpers.functions if not isinstance(f, External)]
         parts += [f"@{self.helpers.decorator(f)}\n{helper_source(f, self.plan.real)}" for f in own]
