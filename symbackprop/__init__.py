@@ -9,6 +9,7 @@ from symbackprop.frontend.neural_loss import cross_entropy, one_hot
 from symbackprop.frontend.neural_scores import log_softmax, logsumexp, softmax
 from symbackprop.frontend.neural_smooth import gelu, gelu_tanh, sigmoid, silu, softplus
 from symbackprop.frontend.norms import norm
+from symbackprop.frontend.recurrences import Recurrence
 from symbackprop.pipeline import compile  # noqa: A004 - the verb users expect
 from symbackprop.runtime.kernel import Kernel
 
@@ -19,6 +20,7 @@ __all__ = [
     "MaxOver",
     "Mean",
     "MinOver",
+    "Recurrence",
     "ShapeError",
     "SymbackpropError",
     "UnsupportedExpressionError",

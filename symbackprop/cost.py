@@ -16,6 +16,7 @@ from scipy.optimize import linprog
 
 from symbackprop.ir.dims import ZERO, Dim, Monomial, product
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Library, Node, Reduction, Scatter
+from symbackprop.ir.recurrence import scans_of, steps_inside
 from symbackprop.ir.registry import Trait
 
 __all__ = ["Count", "count", "dominating", "ratio_bound"]
@@ -45,6 +46,11 @@ def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
             for shape in _pieces(node) if isinstance(node, Scatter) else [node.shape]:
                 totals[shape] = totals.get(shape, 0) + 1
     library: dict[tuple[Dim, ...], int] = {}
+    nodes = list(nodes)
+    for repetition, scans in scans_of(nodes).items():
+        # Recursive in the nesting of recurrences.
+        step = count(steps_inside(repetition, scans), repetition.body.following)
+        flops, calls = flops + repetition.count * step.flops, calls + repetition.count * step.calls
     for node in nodes:
         match node:
             case Elementwise():

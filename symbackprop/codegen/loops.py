@@ -7,6 +7,7 @@ a value used once goes into the expression that uses it, an accumulator over the
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from symbackprop.codegen import expression as ex
@@ -260,6 +261,6 @@ class _LoopWriter:
 
     def _own(self, base: str) -> str:
         """Return a fresh variable that ends with the loop."""
-        variable = self.scope.names.fresh(base)
+        variable = self.scope.names.fresh(re.sub(r"\W+", "_", base))
         self.owned.append(variable)
         return variable

@@ -72,6 +72,12 @@ class Scope:
         self._variables: dict[Node, str] = {}
         self._formulas: dict[Node, str] = {}
 
+    def inside(self, plan: Plan) -> Scope:
+        """Return the scope of the steps of a recurrence, which share the function's variables."""
+        inner = Scope(plan, self.names, {}, self._helpers)
+        inner._sizes = self._sizes
+        return inner
+
     def bind(self, node: Node, variable: str) -> None:
         """Let `node` be known under `variable`."""
         self._variables[node] = variable

@@ -17,6 +17,7 @@ from symbackprop.frontend import (
     norms,
     products,
     rearrangements,
+    recurrences,
     scalars,
     sums,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "norms",
     "products",
     "rearrangements",
+    "recurrences",
     "scalars",
     "sums",
 ]
