@@ -27,6 +27,9 @@ __all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
 #: Statements from which a straight-line kernel goes to LLVM directly.
 LONG = 100
 
+#: Longest tuple that numba takes as one of two values of a variable: from CPython's STACK_USE_GUIDELINE on it is a list.
+_MOST_IN_TUPLE = 29
+
 #: Public functions of a generated module.
 FUNCTIONS = ("value", "fprop", "bprop", "value_and_grad")
 
@@ -78,7 +81,7 @@ class _ModuleWriter:
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names([*FUNCTIONS, *helper_names(), "scratch"])
+        names = Names([*FUNCTIONS, *helper_names(), "scratch", "fresh"])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -224,7 +227,11 @@ class _ModuleWriter:
         work: list[str] = []
         if text.workspace:
             arrays = [f"np.empty({self._shape(shape)}, {_numpy_type(dtype)})" for shape, dtype, _ in text.workspace]
-            lines += ["    if work is None:", f"        scratch = {tuple_text(arrays)}"]
+            fresh = ["        scratch = " + tuple_text(arrays)]
+            if len(arrays) > _MOST_IN_TUPLE:
+                # numba refuses a variable that gets a tuple as long as this in one of two places.
+                fresh = ["        fresh = " + tuple_text(arrays), "        scratch = fresh"]
+            lines += ["    if work is None:", *fresh]
             lines += ["    else:", "        scratch = work"]
             work = ["*scratch"]
         values = [v for _, v in (*text.inputs, *text.arrays)]

@@ -63,6 +63,7 @@ class Recurrence(sp.Basic):  # type: ignore[misc]  # SymPy is untyped
                     found=", ".join(map(str, start)),
                 )
             )
+        start = {state: start[state] for state in step}
         bound = [*step, *over, *([] if index is None else [index])]
         for symbol in bound:
             if not isinstance(symbol, (sp.Symbol, sp.MatrixSymbol)) or bound.count(symbol) > 1:
