@@ -47,6 +47,8 @@ def emit_recurrence(step: Recur, scope: Scope, emit_steps: EmitSteps) -> list[st
             zero = ex.text(ex.literal(0.0, scan.dtype))
             total = scope.variable(scan)
             first.append(f"{total}[...] = {zero}" if scan.rank else f"{total} = {zero}")
+            if step.added.get(output) is scan:
+                inner.sums[output] = total
             continue
         if _is_given(output) or output in bound:
             last.append(f"{row} = {_entry(output, inner)}")
@@ -56,7 +58,7 @@ def emit_recurrence(step: Recur, scope: Scope, emit_steps: EmitSteps) -> list[st
     for value, whole in step.within.items():
         inner.bind(value, inner.variable(whole))
     for scan, output in zip(scans, outputs, strict=True):
-        if scan.mode == "sum":
+        if scan.mode == "sum" and output not in inner.sums:
             last += _added(scan, output, scope, inner)
     body = emit_steps(step.steps, inner) + last
     order = f"range({count} - 1, -1, -1)" if backwards else f"range({count})"

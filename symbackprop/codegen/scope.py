@@ -61,12 +61,14 @@ class Scope:
         plan: the plan being written out.
         names: allocates variables of the function.
         checks: checks still to be written, by the computed index that they are on.
+        sums: the variable that every entry of a value is added to as it is computed.
     """
 
     def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers) -> None:
         self.plan = plan
         self.names = names
         self.checks: dict[Node, list[IndexCheck]] = {}
+        self.sums: dict[Node, str] = {}
         self._sizes = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
         self._helpers = helpers
         self._variables: dict[Node, str] = {}

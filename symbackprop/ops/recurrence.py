@@ -214,6 +214,7 @@ class _Settling:
             if _is_work(node) or any(a in worth for a in node.args):
                 worth.add(node)
         lifting = Lifting(self.count, self.rows, self.shared)
+        limit = self._limit(*self.rows)
         out: dict[Node, Node] = {}
         seen: set[Node] = set()
         stack = [n for n in order if n in of_states for n in n.args if n not in of_states]
@@ -223,7 +224,8 @@ class _Settling:
             if node in seen or not node.args or node not in of_any:
                 continue
             seen.add(node)
-            if node in of_rows and node in worth and node not in stuck and not is_rearrangement(node):
+            moves = node in worth and node not in stuck and not is_rearrangement(node) and _size(node) <= limit
+            if node in of_rows and moves:
                 value = lifting.stacked(node)
                 new = Input(fresh_name("row", self.taken), node.type)
                 self.rows[new] = value
@@ -238,14 +240,13 @@ class _Settling:
 
     def _divided(self, wanted: list[Wanted]) -> tuple[list[Wanted], list[Node]]:
         """Return the results that are made inside of the steps, and the values of a step that those outside need."""
-        largest = max((_size(s) for s in self.following), default=1)
         inside: list[Wanted] = []
         kept: dict[Node, None] = {}
         parts = [(mode, v) for mode, value in wanted for v in (_terms(value) if mode == "sum" else [value])]
         for mode, value in parts:
             if mode == "path":
                 continue
-            limit = _LARGE * max(largest, _size(value) if mode == "stack" else 1)
+            limit = self._limit(value) if mode == "stack" else self._limit()
             frontier = self._frontier(value, [*(v for _, v in inside)], kept)
             if frontier is None or sum(_size(n) for n in frontier if n not in kept) > limit:
                 inside.append((mode, value))
@@ -276,7 +277,7 @@ class _Settling:
                     return None
                 frontier[node] = None
                 continue
-            if node in core and node in of_states and not is_rearrangement(node):
+            if node in core and (node in of_states or _is_work(node)) and not is_rearrangement(node):
                 again = is_cheap(node) and all(_through(a) in at_hand or a not in of_states for a in node.args)
                 if not again:
                     frontier[node] = None
@@ -284,6 +285,10 @@ class _Settling:
                     continue
             stack.extend(reversed(node.args))
         return list(frontier)
+
+    def _limit(self, *others: Node) -> int:
+        """Return the largest size of a value that is kept for every step, next to states and `others`."""
+        return _LARGE * max((_size(n) for n in (*self.following, *others)), default=1)
 
     def _repetition(self, values: list[Node]) -> Repetition:
         """Return the repetition that makes `values` and all states, without inputs that nothing reads."""

@@ -23,6 +23,7 @@ from symbackprop.plan.access import (
     reads_at_random,
     recurrence_operands,
 )
+from symbackprop.plan.memory import read_by
 from symbackprop.plan.pieces import inline_pieces
 from symbackprop.plan.products import as_matrix_product
 from symbackprop.plan.recurrences import program_of_step
@@ -85,7 +86,23 @@ def _recurrence(scans: list[Scan]) -> Recur:
     """Return the step that carries out a recurrence; recursive in the nesting of recurrences."""
     results, graph = program_of_step(scans)
     steps, stored = find_steps(graph.outputs)
-    return Recur(results, graph, steps, stored)
+    outputs = list(zip(results, graph.outputs, strict=True))
+    rows = {output for scan, output in outputs if scan.mode != "sum"}
+    added = {output: scan for scan, output in outputs if scan.mode == "sum" and output not in rows}
+    added = {output: scan for output, scan in added.items() if _is_local(output, steps, stored)}
+    return Recur(results, graph, steps, stored.difference(added), added)
+
+
+def _is_local(node: Node, steps: list[Step], stored: set[Node]) -> bool:
+    """Whether a value is made entry by entry in a loop that alone reads it, each entry at its own point."""
+    home = next((s for s in steps if isinstance(s, Loop) and node in s.members), None)
+    if home is None or is_accumulated(node):
+        return False
+    here = tuple(range(node.rank))
+    for step in steps:
+        if step is not home and any(source is node for source in read_by(step, stored)):
+            return False
+    return all(where == here for member in home.members for source, where in reads(member, stored) if source is node)
 
 
 def _computed(roots: Iterable[Node]) -> list[Node]:

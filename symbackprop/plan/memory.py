@@ -93,7 +93,7 @@ def _assign(
                 where[node] = len(slots)
                 slots.append(node.type)
         if isinstance(step, Recur):
-            inner = {n for n in step.graph.outputs if n.rank}
+            inner = {n for s, n in zip(step.scans, step.graph.outputs, strict=True) if n.rank and s.mode != "sum"}
             step.slots, step.within = _assign(step.steps, step.stored, inner, slots, free)
         done = dict.fromkeys([*read_by(step, stored), *made_by(step)])
         for node in done:

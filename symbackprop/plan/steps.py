@@ -58,6 +58,7 @@ class Recur:
         graph: the program of one step; its outputs are parallel to `scans`.
         steps: what one step computes, in order.
         stored: values of one step in memory or, as scalars, in variables.
+        added: values that are never in memory: each entry is added to that scan, a sum, where it is computed.
         slots: the workspace slot of stored values that are no outputs, of the kernel that this is a step of.
         within: see `Workspace`.
     """
@@ -66,6 +67,7 @@ class Recur:
     graph: Graph
     steps: list[Step]
     stored: set[Node]
+    added: dict[Node, Scan] = field(default_factory=dict)
     slots: dict[Node, int] = field(default_factory=dict)
     within: dict[Node, Node] = field(default_factory=dict)
 
