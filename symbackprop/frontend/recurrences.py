@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.symbol import Str
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.errors import InputError, ShapeError, UnsupportedExpressionError, message
 from symbackprop.frontend.affine import GUARDS
@@ -222,6 +223,9 @@ class RecurrenceMatrix(sp.MatrixExpr):  # type: ignore[misc]  # SymPy is untyped
     def doit(self, **_hints: Any) -> Any:
         """Return the result itself."""
         return self
+
+    def _entry(self, i: Any, j: Any, **_options: Any) -> Any:
+        return MatrixElement(self, i, j)
 
     def _sympystr(self, printer: Any) -> str:
         return _text(self, printer)

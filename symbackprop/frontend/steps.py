@@ -24,8 +24,7 @@ from symbackprop.ir.node import Gather, Input, Iota, Node
 from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.contraction import permute
 from symbackprop.ops.indexing import gather
-from symbackprop.ops.lifting import Lifting
-from symbackprop.ops.recurrence import repeated, row_slice
+from symbackprop.ops.recurrence import repeated
 
 __all__ = ["Steps", "carry_out", "grouped"]
 
@@ -309,25 +308,13 @@ def carry_out(ctx: Context, steps: Steps, scope: Scope) -> dict[Any, Value]:
         assert row.following is not None
         triples.append((row.now, place(start, row.axes, shape), row.following))
         _check_declared(ctx, row, (translation.count + 1, *translation._shape(translation._running(row.definition))))  # noqa: SLF001
+    others = [row for row in rows.values() if row.definition.time is None]
     count = translation.count
-    paths = repeated(count, triples, [(translation.time, Iota(count))])
-    known: dict[Node, Node] = {translation.time: Iota(count)}
-    for row, path in zip(states, paths, strict=True):
-        assert row.now is not None
-        assert row.following is not None
-        known[row.now] = row_slice(path, 0, count)
-        if row.following.args:
-            known.setdefault(row.following, row_slice(path, 1, count))
-    lifting = Lifting(count, known, {})
-    out: dict[Any, Value] = {}
-    for leaf, row in rows.items():
-        if row.definition.time is not None:
-            node = paths[states.index(row)]
-        else:
-            assert row.now is not None
-            node = lifting.stacked(row.now)
-        out[leaf] = Value(node, translation.slots(row))
-    return out
+    values = [row.now for row in others if row.now is not None]
+    nodes = repeated(count, triples, [(translation.time, Iota(count))], values)
+    return {
+        row.definition.leaf: Value(node, translation.slots(row)) for row, node in zip([*states, *others], nodes, strict=True)
+    }
 
 
 def _check_declared(ctx: Context, row: _Row, found: Sequence[Dim]) -> None:

@@ -320,9 +320,12 @@ def _through(node: Node) -> Node:
 
 
 def _is_work(node: Node) -> bool:
-    """Return whether a value is worth computing for all steps at once, at the price of memory for all of them."""
+    """Return whether a value is worth computing for all steps at once, at the price of memory for all of them.
+
+    So is every integer: what is an index is checked before the steps.
+    """
     if isinstance(node, Elementwise):
-        return Trait.TRANSCENDENTAL in node.op.traits
+        return node.dtype == "int64" or Trait.TRANSCENDENTAL in node.op.traits
     if isinstance(node, Contraction):
         return bool(node.spec.summed)
     return isinstance(node, Gather | Scatter | Reduction | Library)
@@ -338,19 +341,25 @@ def _name_of(node: Node, default: str) -> str:
 
 
 def repeated(
-    count: Dim, states: Sequence[tuple[Input, Node, Node]], reads: Sequence[tuple[Input, Node]]
+    count: Dim,
+    states: Sequence[tuple[Input, Node, Node]],
+    reads: Sequence[tuple[Input, Node]],
+    others: Sequence[Node] = (),
 ) -> list[Node]:
     """Return the path of every state: its values before the first step and after each of `count` steps.
+
+    Behind these come the values that `others` have in each step.
 
     Args:
         count: the number of steps.
         states: (stand-in for the state before a step, first state, state after a step).
         reads: (stand-in for what one step reads, the rows of all steps).
+        others: further values of a step.
 
     The states after a step may mention anything else too: it is the same in all steps.
     """
     inside: set[Node] = {*(s for s, _, _ in states), *(r for r, _ in reads)}
-    roots = [following for _, _, following in states]
+    roots = [*(following for _, _, following in states), *others]
     order = toposort(roots)
     for node in order:
         if any(a in inside for a in node.args):
@@ -367,9 +376,9 @@ def repeated(
         else:
             shared[node] = Input(fresh_name(f"{_name_of(node, 'shared')}@", taken), node.type)
     new = substitute(roots, shared)
-    body = Body(
-        tuple(s for s, _, _ in states), tuple(r for r, _ in reads), tuple(shared.values()), tuple(new[n] for n in roots)
-    )
+    following = tuple(new[n] for n in roots[: len(states)])
+    body = Body(tuple(s for s, _, _ in states), tuple(r for r, _ in reads), tuple(shared.values()), following)
     args = (*(start for _, start, _ in states), *(rows for _, rows in reads), *shared)
     repetition = Repetition(body, count, False, args)
-    return settled(repetition, [("path", s) for s, _, _ in states])
+    paths: list[Wanted] = [("path", s) for s, _, _ in states]
+    return settled(repetition, [*paths, *(("stack", new[n]) for n in others)])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from symbackprop.ir.dims import ZERO, Dim, never_negative
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Gather, Node
-from symbackprop.ir.recurrence import every_node
+from symbackprop.ir.recurrence import every_node, scans_of, steps_inside
 from symbackprop.ir.sizes import Spans, lowest
 from symbackprop.plan.access import is_leaf
 from symbackprop.plan.fusion import find_steps
@@ -103,13 +103,24 @@ def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
 
 
 def index_checks(graph: Graph) -> list[IndexCheck]:
-    """Return one check per distinct (integer value, offset, axis size) that the program indexes with."""
+    """Return one check per distinct (integer value, offset, axis size) that the program indexes with.
+
+    The indices that steps of a recurrence read are checked before the steps, all rows of them.
+    """
     found: dict[IndexCheck, None] = {}
-    for node in every_node(graph.roots):
-        if isinstance(node, Gather):
-            for size, m in zip(node.args[0].shape, node.spec, strict=True):
-                if m.index is not None:
-                    found[IndexCheck(node.args[1 + m.index], m.offset, size)] = None
+    pending: list[tuple[list[Node], dict[Node, Node]]] = [(graph.nodes(), {})]
+    while pending:
+        nodes, outer = pending.pop()
+        for node in nodes:
+            if isinstance(node, Gather):
+                for size, m in zip(node.args[0].shape, node.spec, strict=True):
+                    if m.index is not None:
+                        index = node.args[1 + m.index]
+                        found[IndexCheck(outer.get(index, index), m.offset, size)] = None
+        for repetition, scans in scans_of(nodes).items():
+            operands = (outer.get(a, a) for a in repetition.args)
+            bound = dict(zip(repetition.body.inputs, operands, strict=True))
+            pending.append((steps_inside(repetition, scans), dict(bound)))
     return list(found)
 
 
