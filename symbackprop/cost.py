@@ -50,7 +50,7 @@ def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
     for repetition, scans in scans_of(nodes).items():
         # Recursive in the nesting of recurrences.
         step = count(steps_inside(repetition, scans), repetition.body.following)
-        flops, calls = flops + repetition.count * step.flops, calls + repetition.count * step.calls
+        flops, calls = flops + repetition.times * step.flops, calls + repetition.times * step.calls
     for node in nodes:
         match node:
             case Elementwise():

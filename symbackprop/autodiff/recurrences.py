@@ -38,7 +38,7 @@ def scan_adjoint(arriving: Sequence[tuple[Scan, Node]], differentiate: Different
     rows: dict[Input, Node] = dict(zip(body.reads, repetition.rows, strict=True))
     shared: dict[Input, Node] = dict(zip(body.shared, repetition.shared, strict=True))
     carried = {s: Input(fresh_name(f"ct_{s.name}", taken), s.type) for s in body.states}
-    last = 0 if repetition.backwards else repetition.count
+    last = 0 if repetition.backwards else repetition.times
     starts: dict[Node, Node] = {s: fill(0.0, s.shape, s.dtype) for s in body.states}
     along: dict[Node, Input] = {}
     values: list[tuple[Node, Node]] = [(n, carried[s]) for s, n in zip(body.states, body.following, strict=True)]
@@ -72,17 +72,17 @@ def scan_adjoint(arriving: Sequence[tuple[Scan, Node]], differentiate: Different
         rows[stand_in[node]] = row_values  # type: ignore[index]
     new_of = substitute(gradients.values(), stand_in)
     local = {i: new_of[g] for i, g in gradients.items()}
-    following = [local[s] + along[s] if s in along else local[s] for s in body.states]
-    used = set(toposort([*following, *local.values()]))
+    onward = [local[s] + along[s] if s in along else local[s] for s in body.states]
+    used = set(toposort([*onward, *local.values()]))
     rows = {i: v for i, v in rows.items() if i in used}
     shared = {i: v for i, v in shared.items() if i in used}
     backward = Repetition(
-        Body(tuple(carried.values()), tuple(rows), tuple(shared), tuple(following)),
-        repetition.count,
+        Body(tuple(carried.values()), tuple(rows), tuple(shared), tuple(onward)),
+        repetition.times,
         not repetition.backwards,
         (*(starts[s] for s in body.states), *rows.values(), *shared.values()),
     )
-    out: list[Node | None] = [_row(Scan(backward, "path", c), repetition.count - last) for c in carried.values()]
+    out: list[Node | None] = [_row(Scan(backward, "path", c), repetition.times - last) for c in carried.values()]
     out += [Scan(backward, "stack", local[i]) if i in local else None for i in body.reads]
     out += [Scan(backward, "sum", local[i]) if i in local else None for i in body.shared]
     return out

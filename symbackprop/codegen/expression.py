@@ -68,7 +68,10 @@ def operator(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
 
 
 def subscript(array: str, index: Sequence[str]) -> ast.expr:
-    """Return `array[index]`; an index is source text of this package's making. `x[t]` with an index is `x[t, index]`."""
+    """Return `array[index]`; an index is source text of this package's making.
+
+    Of a row `x[t]` that is `x[t, index]`.
+    """
     if array.endswith("]"):
         array, _, rows = array[:-1].partition("[")
         index = (rows, *index)

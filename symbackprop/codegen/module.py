@@ -27,7 +27,7 @@ __all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
 #: Statements from which a straight-line kernel goes to LLVM directly.
 LONG = 100
 
-#: Longest tuple that numba takes as one of two values of a variable: from CPython's STACK_USE_GUIDELINE on it is a list.
+#: Longest tuple that numba takes as one of two values of a variable; CPython builds longer ones from lists.
 _MOST_IN_TUPLE = 29
 
 #: Public functions of a generated module.

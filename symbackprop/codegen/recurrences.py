@@ -24,7 +24,7 @@ def emit_recurrence(step: Recur, scope: Scope, emit_steps: EmitSteps) -> list[st
     """Return the loop that carries out the steps of a recurrence, in order or from the last to the first."""
     scans, outputs = step.scans, step.graph.outputs
     repetition = scans[0].repetition
-    count, backwards = scope.size(repetition.count), repetition.backwards
+    count, backwards = scope.size(repetition.times), repetition.backwards
     n = len(repetition.body.states)
     time = scope.names.fresh("t")
     here, there = (f"{time} + 1", time) if backwards else (time, f"{time} + 1")
@@ -96,7 +96,10 @@ def _added(scan: Scan, output: Node, scope: Scope, inner: Scope) -> list[str]:
     """Return the statements that add a value of one step to its sum."""
     total, value = scope.variable(scan), _entry(output, inner)
     variables = [scope.names.loop_variable() for _ in scan.shape]
-    lines = [f"{'    ' * k}for {i} in range({scope.size(d)}):" for k, (i, d) in enumerate(zip(variables, scan.shape))]
+    lines = [
+        f"{'    ' * k}for {i} in range({scope.size(d)}):"
+        for k, (i, d) in enumerate(zip(variables, scan.shape, strict=True))
+    ]
     entries = [ex.text(ex.subscript(array, variables)) if variables else array for array in (total, value)]
     scope.names.release(variables)
     return [*lines, f"{'    ' * scan.rank}{entries[0]} += {entries[1]}"]

@@ -13,16 +13,15 @@ from symbackprop.errors import InputError, ShapeError, UnsupportedExpressionErro
 from symbackprop.frontend.affine import GUARDS
 from symbackprop.frontend.context import Context
 from symbackprop.frontend.describe import describe
-from symbackprop.frontend.dispatch import Parts, Request, Scope, Scoped, Steps, binds
+from symbackprop.frontend.dispatch import Parts, Request, Scope, Scoped, Steps, binds, operands
 from symbackprop.frontend.value import COL, ROW, Axis, Index, Side, Value, merge_axes, place, relabel
 from symbackprop.ir.dims import ONE, ZERO, Dim
 from symbackprop.ir.node import Input, Iota, Node
-from symbackprop.ir.types import TensorType
+from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.contraction import permute, sum_over
 from symbackprop.ops.indexing import gather
 from symbackprop.ops.layout import spread
 from symbackprop.ops.recurrence import repeated, row_slice
-from symbackprop.ir.types import AxisMap
 
 __all__ = ["Recurrence"]
 
@@ -98,7 +97,9 @@ class Recurrence(sp.Basic):  # type: ignore[misc]  # SymPy is untyped
             if sp.expand(count - steps) != 0:
                 raise ShapeError(message("a recurrence reads arrays of different lengths", expected=steps, found=count))
         parts = (step.keys(), step.values(), start.values(), over.keys(), over.values())
-        return sp.Basic.__new__(cls, *(sp.Tuple(*part) for part in parts), steps, sp.Tuple(*bound[len(step) + len(over) :]))
+        return sp.Basic.__new__(
+            cls, *(sp.Tuple(*part) for part in parts), steps, sp.Tuple(*bound[len(step) + len(over) :])
+        )
 
     @property
     def func(self) -> Any:
@@ -148,9 +149,7 @@ class Recurrence(sp.Basic):  # type: ignore[misc]  # SymPy is untyped
     def _state(self, state: Any) -> Any:
         if state not in self.states:
             raise InputError(
-                message(
-                    f"{describe(state)} is no state of the recurrence", expected=", ".join(map(str, self.states))
-                )
+                message(f"{describe(state)} is no state of the recurrence", expected=", ".join(map(str, self.states)))
             )
         return state
 
@@ -182,9 +181,7 @@ def _same_shape(state: Any, value: Any, what: str) -> None:
 def _check_rows(read: Any, rows: Any) -> None:
     """Check that rows of a matrix have as many entries as what reads them."""
     if not _is_matrix(rows):
-        raise InputError(
-            message("a recurrence reads rows of a matrix", expected=_EXAMPLE, found=describe(rows))
-        )
+        raise InputError(message("a recurrence reads rows of a matrix", expected=_EXAMPLE, found=describe(rows)))
     wanted = _shape(read)
     if sp.S.One not in wanted:
         raise UnsupportedExpressionError(
@@ -192,7 +189,9 @@ def _check_rows(read: Any, rows: Any) -> None:
         )
     entries = wanted[0] * wanted[1]
     if sp.expand(entries - rows.shape[1]) != 0:
-        raise ShapeError(message(f"rows do not fit {read}", where=describe(rows), expected=entries, found=rows.shape[1]))
+        raise ShapeError(
+            message(f"rows do not fit {read}", where=describe(rows), expected=entries, found=rows.shape[1])
+        )
 
 
 class RecurrenceScalar(sp.Expr):  # type: ignore[misc]  # SymPy is untyped
@@ -249,7 +248,7 @@ def _result(recurrence: Recurrence, mode: str, expr: Any) -> Any:
             )
         )
     cls = RecurrenceScalar if whole and not _is_matrix(expr) else RecurrenceMatrix
-    return cls.__new__(cls, recurrence, Str(mode), expr)
+    return cls(recurrence, Str(mode), expr)
 
 
 # -- translation -------------------------------------------------------------------------------------------------------
@@ -286,7 +285,7 @@ def result(ctx: Context, expr: Any, scope: Scope) -> Steps:
     if mode.name in {"final", "path"}:
         path = paths[inner]
         if mode.name == "path":
-            return _rows(path.node, [a for a in path.axes], count + 1)
+            return _rows(path.node, list(path.axes), count + 1)
         rest = [AxisMap((k,)) for k in range(path.node.rank - 1)]
         last = gather(path.node, (), [AxisMap(offset=count), *rest], path.node.shape[1:])
         return Value(last, path.axes)
@@ -370,10 +369,10 @@ def _paths(
     while True:
         for s in states:
             inputs[s.symbol] = Value(_stand_in(ctx, s.symbol, TensorType(s.shape, ctx.dtype)), s.axes)
-        after = []
-        for expr in following:
-            after.append(ctx.real((yield Scoped(expr, {**scope, **inputs}))))
-        if not any([s.widen(value) for s, value in zip(states, after, strict=True)]):
+        inner = {**scope, **inputs}
+        after = [ctx.real(v) for v in (yield from operands(Scoped(expr, inner) for expr in following))]
+        wider = [s.widen(value) for s, value in zip(states, after, strict=True)]
+        if not any(wider):
             break
     triples = []
     for s, value in zip(states, after, strict=True):

@@ -1,8 +1,8 @@
 """Recurrences in index notation: `h[0, i] = ...` and `h[t + 1, i] = f(h[t, j], x[t, k])` among the definitions.
 
 A step is translated with t standing for the number of the step, an integer, and h for an array of which nothing is
-known yet. What the step then reads of h is its row t: the state. Reading row t + 1 of a state that an earlier definition
-of the same step gives is reading that definition. Any other row is refused.
+known yet. What the step then reads of h is its row t: the state. To read row t + 1 of a state that an earlier
+definition of the same step gives is to read that definition. Any other row is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from symbackprop.frontend.value import Axis, Index, Slot, Value, place
 from symbackprop.ir.dims import ONE, ZERO, Dim
 from symbackprop.ir.graph import toposort
 from symbackprop.ir.node import Gather, Input, Iota, Node
-from symbackprop.ir.types import AxisMap, TensorType
+from symbackprop.ir.types import TensorType
 from symbackprop.ops.contraction import permute
 from symbackprop.ops.indexing import gather
 from symbackprop.ops.recurrence import repeated
@@ -241,10 +241,10 @@ class _Translation:
         new: dict[Node, Node] = {}
         for n in toposort([node]):
             if isinstance(n, Gather) and n.args[0] in by_input:
-                row = by_input[n.args[0]]  # type: ignore[index]
+                row = by_input[n.args[0]]
                 new[n] = self._read(n, row, definition, [new[a] for a in n.args[1:]])
             elif any(a in by_input for a in n.args):
-                row = next(by_input[a] for a in n.args if a in by_input)  # type: ignore[index]
+                row = next(by_input[a] for a in n.args if a in by_input)
                 raise self._not_causal(row, definition, "all rows at once")
             else:
                 new[n] = n.with_args([new[a] for a in n.args])
@@ -313,7 +313,8 @@ def carry_out(ctx: Context, steps: Steps, scope: Scope) -> dict[Any, Value]:
     values = [row.now for row in others if row.now is not None]
     nodes = repeated(count, triples, [(translation.time, Iota(count))], values)
     return {
-        row.definition.leaf: Value(node, translation.slots(row)) for row, node in zip([*states, *others], nodes, strict=True)
+        row.definition.leaf: Value(node, translation.slots(row))
+        for row, node in zip([*states, *others], nodes, strict=True)
     }
 
 

@@ -50,7 +50,7 @@ class Repetition(NamedTuple):
     """What scans computed together have in common."""
 
     body: Body
-    count: Dim
+    times: Dim
     backwards: bool
     args: tuple[Node, ...]
 
@@ -86,7 +86,12 @@ class Scan(Node):
     backwards: bool
     kind = "scan"
 
-    def __new__(cls, repetition: Repetition, mode: Mode, value: Node) -> Scan:
+    def __new__(cls, repetition: Repetition, mode: Mode, value: Node) -> Scan:  # noqa: PYI034 - nodes are interned
+        """Return the result of `repetition` that `mode` and `value` name.
+
+        Raises:
+            ShapeError: operands or states do not fit.
+        """
         body, count, backwards, args = repetition
         _check(repetition)
         shape = value.shape
@@ -104,7 +109,7 @@ class Scan(Node):
         """What this scan shares with all that are computed along with it."""
         return Repetition(self.body, self.count, self.backwards, self.args)
 
-    def rebuilt(self, args: Sequence[Node]) -> Node:
+    def rebuilt(self, args: Sequence[Node]) -> Node:  # noqa: D102 - as in every node
         return Scan(self.repetition._replace(args=tuple(args)), self.mode, self.value)
 
     def __repr__(self) -> str:
@@ -120,14 +125,16 @@ def _check(repetition: Repetition) -> None:
     body = repetition.body
     wanted = [
         *(s.type for s in body.states),
-        *(TensorType((repetition.count, *r.shape), r.dtype) for r in body.reads),
+        *(TensorType((repetition.times, *r.shape), r.dtype) for r in body.reads),
         *(s.type for s in body.shared),
     ]
     found = [a.type for a in repetition.args]
     if wanted != found:
         raise ShapeError(
             message(
-                "operands of a recurrence do not fit", expected=", ".join(map(str, wanted)), found=", ".join(map(str, found))
+                "operands of a recurrence do not fit",
+                expected=", ".join(map(str, wanted)),
+                found=", ".join(map(str, found)),
             )
         )
     for state, following in zip(body.states, body.following, strict=True):

@@ -10,7 +10,7 @@ from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Iot
 from symbackprop.ir.types import AxisMap
 from symbackprop.ops.arithmetic import add, neg, sub
 from symbackprop.ops.contraction import contract, sum_over
-from symbackprop.ops.indexing import pieces_of, scatter
+from symbackprop.ops.indexing import Piece, pieces_of, scatter
 from symbackprop.ops.layout import spread
 
 __all__ = ["Lifting"]
@@ -78,8 +78,8 @@ class Lifting:
     def _total(self, node: Node, parts: Sequence[Node]) -> Node:
         if parts and isinstance(node, Scatter):
             sums = dict(zip(dict.fromkeys(node.args[p.value] for p in node.pieces), parts, strict=True))
-            pieces = [(sums[v], [self._same[i] for i in at], spec) for v, at, spec in pieces_of(node)]
-            return scatter(pieces, node.shape, disjoint=node.disjoint)
+            placed: list[Piece] = [(sums[v], [self._same[i] for i in at], spec) for v, at, spec in pieces_of(node)]
+            return scatter(placed, node.shape, disjoint=node.disjoint)
         if parts:
             return node.with_args(parts)
         self._lift([node])
@@ -87,9 +87,9 @@ class Lifting:
             lifted = self._rows[node]
             assert isinstance(lifted, Contraction)
             return contract(lifted.args, lifted.spec.ins, lifted.spec.out[1:])
-        if isinstance(node, Scatter) and isinstance(self._rows.get(node), Scatter):
-            pieces = [(v, at, spec[1:]) for v, at, spec in pieces_of(self._rows[node])]  # type: ignore[arg-type]
-            return scatter(pieces, node.shape)
+        lifted_scatter = self._rows.get(node)
+        if isinstance(lifted_scatter, Scatter):
+            return scatter([(v, at, spec[1:]) for v, at, spec in pieces_of(lifted_scatter)], node.shape)
         return sum_over(self._row(node), (0,))
 
     def _row(self, node: Node) -> Node:
@@ -144,9 +144,9 @@ class Lifting:
                     return Gather(self._rows[source], arrays, (AxisMap((0,)), *spec), shape)
                 return Gather(self._same[source], arrays, spec, shape)
             case Scatter():
-                pieces = []
-                for value, indices, at in pieces_of(node):
-                    spec, arrays = self._map(at, indices)
+                pieces: list[Piece] = []
+                for value, where, at in pieces_of(node):
+                    spec, arrays = self._map(at, where)
                     pieces.append((self._row(value), arrays, (AxisMap((0,)), *spec)))
                 return scatter(pieces, shape, disjoint=node.disjoint)
             case _:
@@ -170,4 +170,3 @@ class Lifting:
                 arrays.append(array)
             out.append(AxisMap((0, *axes) if varies else axes, offset=m.offset, index=arrays.index(array)))
         return tuple(out), arrays
-

@@ -61,12 +61,12 @@ def row_slice(path: Node, first: Dim | int, count: Dim) -> Node:
 
 def before(path: Node, repetition: Repetition) -> Node:
     """Return the rows of a path that hold the state before each step."""
-    return row_slice(path, 1 if repetition.backwards else 0, repetition.count)
+    return row_slice(path, 1 if repetition.backwards else 0, repetition.times)
 
 
 def after(path: Node, repetition: Repetition) -> Node:
     """Return the rows of a path that hold the state after each step."""
-    return row_slice(path, 0 if repetition.backwards else 1, repetition.count)
+    return row_slice(path, 0 if repetition.backwards else 1, repetition.times)
 
 
 def fresh_name(base: str, taken: set[str]) -> str:
@@ -98,10 +98,10 @@ class _Settling:
     def __init__(self, repetition: Repetition) -> None:
         body = repetition.body
         self.old = repetition
-        self.count = repetition.count
+        self.count = repetition.times
         self.starts = dict(zip(body.states, repetition.starts, strict=True))
-        self.rows: dict[Input, Node] = dict(zip(body.reads, repetition.rows, strict=True))
-        self.shared: dict[Input, Node] = dict(zip(body.shared, repetition.shared, strict=True))
+        self.rows: dict[Node, Node] = dict(zip(body.reads, repetition.rows, strict=True))
+        self.shared: dict[Node, Node] = dict(zip(body.shared, repetition.shared, strict=True))
         self.following = dict(zip(body.states, body.following, strict=True))
         self.taken = {i.name for i in body.inputs}
         self.hints: dict[Node, str] = {}
@@ -115,15 +115,15 @@ class _Settling:
         needed = [v for _, v in inside] + kept
         made = self._repetition(needed)
         states = {s: Scan(made, "path", s) for s in made.body.states}
-        rows: dict[Node, Node] = dict(self.rows)
+        rows = dict(self.rows)
         for state, path in states.items():
             rows[state] = before(path, self.old)
             if self.following[state].args:
                 rows.setdefault(self.following[state], after(path, self.old))
         rows |= {v: Scan(made, "stack", v) for v in kept if v not in rows}
-        lifting = Lifting(self.count, rows, dict(self.shared))
+        lifting = Lifting(self.count, rows, self.shared)
         remaining = set(inside)
-        out = []
+        out: list[Node] = []
         for mode, value in wanted:
             if mode == "path":
                 assert isinstance(value, Input)
@@ -131,9 +131,7 @@ class _Settling:
             elif mode == "stack":
                 out.append(Scan(made, mode, value) if (mode, value) in remaining else lifting.stacked(value))
             else:
-                terms = [
-                    Scan(made, mode, v) if (mode, v) in remaining else lifting.total(v) for v in _terms(value)
-                ]
+                terms = [Scan(made, mode, v) if (mode, v) in remaining else lifting.total(v) for v in _terms(value)]
                 total = terms[0]
                 for term in terms[1:]:
                     total = total + term
@@ -177,7 +175,7 @@ class _Settling:
 
     def _share(self, value: Node) -> Input:
         """Return the input for a value that all steps share."""
-        known = next((i for i, v in self.shared.items() if v is value), None)
+        known = next((i for i, v in self.shared.items() if v is value and isinstance(i, Input)), None)
         if known is None:
             known = Input(fresh_name(_name_of(value, "shared"), self.taken), value.type)
             self.shared[known] = value
@@ -293,8 +291,8 @@ class _Settling:
     def _repetition(self, values: list[Node]) -> Repetition:
         """Return the repetition that makes `values` and all states, without inputs that nothing reads."""
         used = set(toposort([*self.following.values(), *values]))
-        rows = {i: v for i, v in self.rows.items() if i in used}
-        shared = {i: v for i, v in self.shared.items() if i in used}
+        rows = {i: v for i, v in self.rows.items() if i in used and isinstance(i, Input)}
+        shared = {i: v for i, v in self.shared.items() if i in used and isinstance(i, Input)}
         body = Body(tuple(self.following), tuple(rows), tuple(shared), tuple(self.following.values()))
         args = (*self.starts.values(), *rows.values(), *shared.values())
         return Repetition(body, self.count, self.old.backwards, args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from symbackprop.ir.dims import ONE, ZERO, Dim
 from symbackprop.ir.node import (
     Broadcast,
     Const,
@@ -17,7 +18,6 @@ from symbackprop.ir.node import (
     Reduction,
     Size,
 )
-from symbackprop.ir.dims import ONE, ZERO, Dim
 from symbackprop.ir.recurrence import Scan
 from symbackprop.ir.registry import Trait
 from symbackprop.ir.types import AxisMap
@@ -121,7 +121,12 @@ def row_of(arg: Node) -> tuple[Node, Dim, Dim]:
         source, first = arg.args[0], arg.spec[0]
         rest = tuple(AxisMap((k,)) for k in range(1, arg.rank))
         whole = arg.spec[1:] == rest and arg.shape[1:] == source.shape[1:]
-        if whole and first.axes == (0,) and first.span is None and not (is_leaf(source) and not isinstance(source, Input)):
+        if (
+            whole
+            and first.axes == (0,)
+            and first.span is None
+            and not (is_leaf(source) and not isinstance(source, Input))
+        ):
             return source, first.strides[0], first.offset
     return arg, ONE, ZERO
 

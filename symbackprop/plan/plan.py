@@ -119,8 +119,8 @@ def index_checks(graph: Graph) -> list[IndexCheck]:
                         found[IndexCheck(outer.get(index, index), m.offset, size)] = None
         for repetition, scans in scans_of(nodes).items():
             operands = (outer.get(a, a) for a in repetition.args)
-            bound = dict(zip(repetition.body.inputs, operands, strict=True))
-            pending.append((steps_inside(repetition, scans), dict(bound)))
+            bound: dict[Node, Node] = dict(zip(repetition.body.inputs, operands, strict=True))
+            pending.append((steps_inside(repetition, scans), bound))
     return list(found)
 
 
