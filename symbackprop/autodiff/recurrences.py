@@ -7,17 +7,21 @@ own local gradients: reverse accumulation of one step, in the values that the fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from symbackprop.ir.dims import Dim
+from symbackprop.ir.dims import ONE, ZERO, Dim
 from symbackprop.ir.graph import Graph, substitute, toposort
-from symbackprop.ir.node import Input, Node
+from symbackprop.ir.node import Input, Node, Scatter
 from symbackprop.ir.recurrence import Body, Repetition, Scan
 from symbackprop.ir.types import AxisMap
-from symbackprop.ops.indexing import gather
+from symbackprop.ops.indexing import Piece, gather, pieces_of, scatter
 from symbackprop.ops.layout import fill
 from symbackprop.ops.recurrence import after, before, fresh_name, is_cheap, is_rearrangement
 
 __all__ = ["scan_adjoint"]
+
+#: Most operations that are carried out again for one value of a step.
+_MOST = 4
 
 #: (graph, nodes, upstream) -> the cotangent of every node.
 Differentiate = Callable[[Graph, Sequence[Node], Sequence[Node]], list[Node]]
@@ -50,9 +54,15 @@ def scan_adjoint(arriving: Sequence[tuple[Scan, Node]], differentiate: Different
         elif scan.mode == "stack":
             rows[new] = ct
         else:
-            starts[scan.value] = _row(ct, last)
-            rows[new] = before(ct, repetition)
-            along[scan.value] = new
+            state = body.states.index(scan.value)  # type: ignore[arg-type]
+            parts = _parts(ct, repetition)
+            starts[scan.value] = parts.final
+            for upstream in parts.after:
+                values.append((body.following[state], Input(fresh_name(name, taken), scan.value.type)))
+                rows[values[-1][1]] = upstream  # type: ignore[index]
+            if parts.before is not None:
+                rows[new] = parts.before
+                along[scan.value] = new
             continue
         values.append((scan.value, new))
     real = [i for i in body.inputs if i.type.is_real]
@@ -88,6 +98,58 @@ def scan_adjoint(arriving: Sequence[tuple[Scan, Node]], differentiate: Different
     return out
 
 
+class _Parts(NamedTuple):
+    """What arrives at the path of a state: at the state behind all steps, and, by rows, behind and before each step."""
+
+    final: Node
+    after: list[Node]
+    before: Node | None
+
+
+def _parts(ct: Node, repetition: Repetition) -> _Parts:
+    """Return the parts of a path's cotangent; what was read at one place only makes no array of zeros."""
+    times = repetition.times
+    last, behind = (ZERO, ZERO) if repetition.backwards else (times, ONE)
+    if not isinstance(ct, Scatter):
+        return _Parts(_row(ct, last), [], before(ct, repetition))
+    shape = ct.shape[1:]
+    final: list[Piece] = []
+    after: list[Piece] = []
+    others: list[Piece] = []
+    for value, indices, (first, *rest) in pieces_of(ct):
+        plain = first.index is None and first.span is None
+        if plain and not first.axes and first.offset == last:
+            final.append((value, indices, rest))
+        elif plain and first == AxisMap(first.axes, offset=behind) and value.shape[first.axes[0]] == times:
+            after.append((value, indices, [AxisMap(first.axes), *rest]))
+        else:
+            others.append((value, indices, [first, *rest]))
+    at_end = _together(final, shape) if final else None
+    along = None
+    if others:
+        remaining = scatter(others, ct.shape)
+        along = before(remaining, repetition)
+        end = _row(remaining, last)
+        at_end = end if at_end is None else at_end + end
+    return _Parts(
+        fill(0.0, shape, ct.dtype) if at_end is None else at_end,
+        [_together(after, (times, *shape))] if after else [],
+        along,
+    )
+
+
+def _together(pieces: list[Piece], shape: tuple[Dim, ...]) -> Node:
+    """Return zeros with the pieces added; those that cover it are added as they are."""
+    whole = [AxisMap((k,)) for k in range(len(shape))]
+    dense = [value for value, _, spec in pieces if list(spec) == whole and value.shape == shape]
+    rest = [piece for piece in pieces if list(piece[2]) != whole or piece[0].shape != shape]
+    terms = [*dense, *([scatter(rest, shape)] if rest else [])]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
 def _row(path: Node, at: Dim | int) -> Node:
     """Return one row of an array."""
     rest = [AxisMap((k,)) for k in range(path.rank - 1)]
@@ -102,20 +164,28 @@ def _kept(forward: Sequence[Node], gradients: Iterable[Node], known: Iterable[No
     needed.update(g for g in gradients if g in inside)
     at_hand = {*known, *(n for n in needed if not is_rearrangement(n))}
     for node in reversed(forward):
-        if node in needed and node.args and node not in known and (is_rearrangement(node) or _again(node, at_hand)):
-            needed.discard(node)
-            needed.update(node.args)
+        if node in needed and node.args and node not in known:
             at_hand.discard(node)
+            if is_rearrangement(node) or _again(node, at_hand):
+                needed.discard(node)
+                needed.update(node.args)
+            else:
+                at_hand.add(node)
     return [n for n in forward if n in needed and n.args]
 
 
 def _again(node: Node, at_hand: set[Node]) -> bool:
-    """Whether a value is computed again: it is cheap, and what it is computed from is at hand."""
-    if not is_cheap(node):
-        return False
-    operands = []
-    for arg in node.args:
-        while is_rearrangement(arg):
-            arg = arg.args[0]  # noqa: PLW2901
-        operands.append(arg)
-    return all(not a.args or a in at_hand for a in operands)
+    """Whether a value is computed again: a few cheap operations lead to it from what is at hand."""
+    stack = [node]
+    for _ in range(_MOST):
+        if not stack:
+            return True
+        part = stack.pop()
+        if not is_cheap(part):
+            return False
+        for arg in part.args:
+            while is_rearrangement(arg):
+                arg = arg.args[0]  # noqa: PLW2901
+            if arg.args and arg not in at_hand:
+                stack.append(arg)
+    return not stack

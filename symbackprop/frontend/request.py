@@ -246,7 +246,7 @@ def _definition(statement: Any, lhs: Any, rhs: Any, *, loose: bool = False) -> D
                 "the left-hand side of a definition has indices that are not free",
                 where=describe(lhs),
                 expected="different index symbols, as in y[i, j]",
-                hint="build an array from single entries with Matrix or Array; a recurrence has h[0, i] and h[t + 1, i]",
+                hint="build an array of single entries with Matrix or Array; a recurrence has h[0, i] and h[t + 1, i]",
             )
         )
     if isinstance(lhs, MatrixElement) and isinstance(lhs.args[0], sp.MatrixSymbol):

@@ -28,7 +28,7 @@ from symbackprop.ir.node import (
 )
 from symbackprop.ir.recurrence import Body, Mode, Repetition, Scan
 from symbackprop.ir.registry import Trait
-from symbackprop.ir.types import AxisMap
+from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.indexing import gather
 from symbackprop.ops.layout import fill, spread
 from symbackprop.ops.lifting import Lifting
@@ -39,6 +39,8 @@ __all__ = ["after", "before", "fresh_name", "is_cheap", "is_rearrangement", "rep
 _NOMINAL = 64
 #: A value of a step is kept for afterwards if it is at most this many times as large as the largest state.
 _LARGE = 4
+#: Most operations on top of each other that a step carries out again on what it reads.
+_DEEP = 6
 
 Wanted = tuple[Mode, Node]
 
@@ -104,7 +106,7 @@ class _Settling:
         self.shared: dict[Node, Node] = dict(zip(body.shared, repetition.shared, strict=True))
         self.following = dict(zip(body.states, body.following, strict=True))
         self.taken = {i.name for i in body.inputs}
-        self.hints: dict[Node, str] = {}
+        self._given: dict[Node, Node] = {}
 
     def results(self, wanted: list[Wanted]) -> list[Node]:
         """Return the wanted results."""
@@ -151,27 +153,47 @@ class _Settling:
     def _inlined(self) -> dict[Node, Node]:
         """Return what takes the place of inputs that are constants, the same in all steps, or equal to another."""
         out: dict[Node, Node] = {}
-        for node, arg in list(self.rows.items()):
-            if isinstance(arg, Const):
-                out[node] = fill(arg.value, node.shape, node.dtype)
-                del self.rows[node]
-            elif isinstance(arg, Broadcast) and 0 not in arg.axes:
-                same = self._share(arg.args[0])
-                out[node] = spread(same, node.shape, [a - 1 for a in arg.axes])
-                del self.rows[node]
+        given, self.rows = self.rows, {}
+        self._given = {arg: node for node, arg in reversed(given.items())}
+        for node, arg in given.items():
+            row = self._row(arg)
+            if row is not node:
+                out[node] = row
         for node, arg in list(self.shared.items()):
             if isinstance(arg, Const | Size | Iota):
                 out[node] = arg
                 del self.shared[node]
-        for table in (self.rows, self.shared):
-            first: dict[Node, Node] = {}
-            for node, arg in list(table.items()):
-                if first.setdefault(arg, node) is not node:
-                    out[node] = first[arg]
-                    del table[node]
-        # A row operand may have become an expression in a shared input that is itself replaced.
-        final = substitute(out.values(), {k: v for k, v in out.items() if k not in self.rows})
+        first: dict[Node, Node] = {}
+        for node, arg in list(self.shared.items()):
+            if first.setdefault(arg, node) is not node:
+                out[node] = first[arg]
+                del self.shared[node]
+        # A row operand may have become an expression in inputs that are themselves replaced.
+        final = substitute(out.values(), {k: v for k, v in out.items() if v in self.shared or v in self.rows})
         return {node: final[value] for node, value in out.items()}
+
+    def _row(self, value: Node, depth: int = 0) -> Node:
+        """Return what one step reads of an operand, whose leading axis is that of steps.
+
+        A cheap function of such operands is computed in the step, a bounded number of operations deep.
+        """
+        known = next((i for i, v in self.rows.items() if v is value), None)
+        if known is not None:
+            return known
+        shape = value.shape[1:]
+        if isinstance(value, Const):
+            return fill(value.value, shape, value.dtype)
+        if isinstance(value, Broadcast) and 0 not in value.axes:
+            return spread(self._share(value.args[0]), shape, [a - 1 for a in value.axes])
+        if isinstance(value, Broadcast) and value.axes[0] == 0 and depth < _DEEP:
+            return spread(self._row(value.args[0], depth + 1), shape, [a - 1 for a in value.axes[1:]])
+        if is_cheap(value) and value.type.is_real and depth < _DEEP:
+            return value.with_args([self._row(a, depth + 1) for a in value.args])
+        new = self._given.get(value)
+        if new is None:
+            new = Input(fresh_name(_name_of(value, "row"), self.taken), TensorType(shape, value.dtype))
+        self.rows[new] = value
+        return new
 
     def _share(self, value: Node) -> Input:
         """Return the input for a value that all steps share."""
@@ -275,7 +297,7 @@ class _Settling:
                     return None
                 frontier[node] = None
                 continue
-            if node in core and (node in of_states or _is_work(node)) and not is_rearrangement(node):
+            if node in core and node.args and (node in of_states or not is_cheap(node)) and not is_rearrangement(node):
                 again = is_cheap(node) and all(_through(a) in at_hand or a not in of_states for a in node.args)
                 if not again:
                     frontier[node] = None
@@ -320,10 +342,11 @@ def _through(node: Node) -> Node:
 def _is_work(node: Node) -> bool:
     """Return whether a value is worth computing for all steps at once, at the price of memory for all of them.
 
-    So is every integer: what is an index is checked before the steps.
+    So is every integer: what is an index is checked before the steps. Functions of an array's entries are as fast in
+    the loop over these entries, functions of scalars are not.
     """
     if isinstance(node, Elementwise):
-        return node.dtype == "int64" or Trait.TRANSCENDENTAL in node.op.traits
+        return node.dtype == "int64" or node.rank == 0 and Trait.TRANSCENDENTAL in node.op.traits
     if isinstance(node, Contraction):
         return bool(node.spec.summed)
     return isinstance(node, Gather | Scatter | Reduction | Library)
