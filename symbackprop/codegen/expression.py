@@ -79,7 +79,13 @@ def operator(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
 
 
 def subscript(array: str, index: Sequence[str]) -> ast.expr:
-    """Return `array[index]`; an index is source text of this package's making."""
+    """Return `array[index]`; an index is source text of this package's making.
+
+    Of a row `x[t]` that is `x[t, index]`.
+    """
+    if array.endswith("]"):
+        array, _, rows = array[:-1].partition("[")
+        index = (rows, *index)
     at = [parse(i) for i in index]
     where: ast.expr = at[0] if len(at) == 1 else ast.Tuple(at, ast.Load())
     return ast.Subscript(name(array), where, ast.Load())

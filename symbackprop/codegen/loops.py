@@ -7,6 +7,7 @@ a value used once goes into the expression that uses it, an accumulator over the
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from symbackprop.codegen import expression as ex
@@ -116,6 +117,9 @@ class _LoopWriter:
         expr = self._entry(node)
         stored = node in self.scope.plan.stored
         named = node in self.scope.plan.graph.hints
+        if node in self.scope.sums:
+            self._add_to_sum(node, expr)
+            return
         if self.depth == 0:
             if stored or named or self.uses[node] > 1 or len(ex.text(expr)) > INLINE:
                 target = self.scope.variable(node)
@@ -142,6 +146,16 @@ class _LoopWriter:
             entry = self._own(f"{self.scope.variable(node)}_{''.join(self.variables)}") if named else self._temporary()
             body.append(f"{entry} = {ex.text(expr)}")
         self.local[node] = ex.name(entry)
+
+    def _add_to_sum(self, node: Node, expr: ast.expr) -> None:
+        """Add an entry to the sum over the steps of a recurrence, and keep it for other members."""
+        total = self.scope.sums[node]
+        target = ex.text(ex.subscript(total, [i.text for i in self.here])) if self.depth else total
+        if self.uses[node]:
+            entry = self._temporary()
+            self.body[self.depth].append(f"{entry} = {ex.text(expr)}")
+            self.local[node] = expr = ex.name(entry)
+        self.body[self.depth].append(f"{target} += {ex.text(expr)}")
 
     def _check(self, node: Node, entry: str) -> None:
         """Write the checks of an index that is used in the loop that makes it."""
@@ -260,6 +274,6 @@ class _LoopWriter:
 
     def _own(self, base: str) -> str:
         """Return a fresh variable that ends with the loop."""
-        variable = self.scope.names.fresh(base)
+        variable = self.scope.names.fresh(re.sub(r"\W+", "_", base))
         self.owned.append(variable)
         return variable

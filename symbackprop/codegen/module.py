@@ -28,6 +28,9 @@ __all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
 #: Statements from which a straight-line kernel goes to LLVM directly.
 LONG = 100
 
+#: Longest tuple that numba takes as one of two values of a variable; CPython builds longer ones from lists.
+_MOST_IN_TUPLE = 29
+
 #: Public functions of a generated module.
 FUNCTIONS = ("value", "fprop", "bprop", "value_and_grad")
 
@@ -81,7 +84,7 @@ class _ModuleWriter:
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names([*FUNCTIONS, INTO, WORKSPACE, "fits", "vector", *helper_names(), "scratch"])
+        names = Names([*FUNCTIONS, INTO, WORKSPACE, "fits", "vector", *helper_names(), "scratch", "fresh"])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -235,7 +238,11 @@ class _ModuleWriter:
     def _call_kernel(self, name: str, text: KernelText, arrays: Sequence[str], scalars: Sequence[str]) -> list[str]:
         lines: list[str] = []
         if text.workspace:
-            lines += ["    if work is None:", f"        scratch = {self._scratch(name)}"]
+            fresh = [f"        scratch = {self._scratch(name)}"]
+            if len(text.workspace) > _MOST_IN_TUPLE:
+                # numba refuses a variable that gets a tuple as long as this in one of two places.
+                fresh = [f"        fresh = {self._scratch(name)}", "        scratch = fresh"]
+            lines += ["    if work is None:", *fresh]
             lines += ["    else:", "        scratch = work"]
         values = [*(v for _, v in text.inputs), *arrays]
         called = [*(self.sizes[s] for s in text.sizes), *values, *(["*scratch"] if text.workspace else [])]

@@ -31,6 +31,8 @@ def emit_step(step: Step, scope: Scope) -> list[str]:
             return _emit_write(step, scope)
         case Call():
             return _emit_call(step, scope)
+        case _:
+            raise TypeError("the steps of a recurrence are written by their kernel")
 
 
 def _emit_product(step: Product, scope: Scope) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from symbackprop.ir.node import Node, Scatter
 from symbackprop.ir.types import AxisMap, TensorType
-from symbackprop.plan.access import is_leaf, library_operands, reads
-from symbackprop.plan.steps import Call, Loop, Product, Step, Write
+from symbackprop.plan.access import is_leaf, library_operands, reads, recurrence_operands
+from symbackprop.plan.steps import Call, Loop, Product, Recur, Step, Write
 
 __all__ = ["Workspace", "assign_slots", "is_whole", "made_by", "read_by"]
 
@@ -30,6 +30,8 @@ class Workspace:
 
 def made_by(step: Step) -> list[Node]:
     """Return the values a step computes."""
+    if isinstance(step, Recur):
+        return list(step.scans)
     return list(step.members) if isinstance(step, Loop) else [step.node]
 
 
@@ -50,21 +52,34 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
                     yield from (source for source, _ in reads(member, stored) if source not in inline[k])
         case Call(node=node):
             yield from (source for source, _ in library_operands(node))
+        case Recur(scans=scans):
+            yield from recurrence_operands(scans[0])
 
 
 def assign_slots(steps: list[Step], stored: set[Node], results: Iterable[Node]) -> Workspace:
     """Return the workspace: each stored array that is no result gets a slot, free again after its last reader.
 
-    Slots are shared by values of equal type (shape and dtype). One pass forward, one to find the last readers.
+    Slots are shared by values of equal type (shape and dtype). One pass forward, one to find the last readers. A step
+    of a recurrence takes its slots from the same store, and gives them back at its end.
     """
-    results = set(results)
+    slots: list[TensorType] = []
+    where, within = _assign(steps, stored, set(results), slots, {})
+    return Workspace(tuple(slots), where, within)
+
+
+def _assign(
+    steps: list[Step],
+    stored: set[Node],
+    results: set[Node],
+    slots: list[TensorType],
+    free: dict[TensorType, list[int]],
+) -> tuple[dict[Node, int], dict[Node, Node]]:
+    """Return the slot of each value, and the values made within others; recursive in the nesting of recurrences."""
     last: dict[Node, int] = {}
     for at, step in enumerate(steps):
         for node in read_by(step, stored):
             last[node] = at
     within = _made_in_place(steps, stored, results)
-    slots: list[TensorType] = []
-    free: dict[TensorType, list[int]] = {}
     where: dict[Node, int] = {}
     for at, step in enumerate(steps):
         for made in made_by(step):
@@ -77,12 +92,15 @@ def assign_slots(steps: list[Step], stored: set[Node], results: Iterable[Node]) 
             else:
                 where[node] = len(slots)
                 slots.append(node.type)
+        if isinstance(step, Recur):
+            inner = {n for s, n in zip(step.scans, step.graph.outputs, strict=True) if n.rank and s.mode != "sum"}
+            step.slots, step.within = _assign(step.steps, step.stored, inner, slots, free)
         done = dict.fromkeys([*read_by(step, stored), *made_by(step)])
         for node in done:
             if node in where and last.get(node, at) == at and not is_leaf(node):
                 free.setdefault(node.type, []).append(where[node])
                 last[node] = -1
-    return Workspace(tuple(slots), where, within)
+    return where, within
 
 
 def _made_in_place(steps: list[Step], stored: set[Node], results: set[Node]) -> dict[Node, Node]:

@@ -7,7 +7,8 @@ no node is simplified twice: cost is proportional to the nodes of the program pl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
+from typing import Any
 
 from symbackprop.errors import SymbackpropError
 from symbackprop.ir.graph import Graph, rebuild
@@ -81,14 +82,14 @@ class _Index:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.by_primitive: dict[str, list[Entry]] = {}
         self.entries = [(rule, p) for rule in rules for p in (rule.patterns() or (None,))]
-        self.known: dict[Hashable, list[Entry]] = {}
-        self.outlines: dict[Node, Hashable] = {}
+        self.known: dict[Any, list[Entry]] = {}
+        self.outlines: dict[Node, Any] = {}
         inner = (part for _, p in self.entries if p is not None for part in p.args)
         self.told_apart = {head(part) for operand in inner for part in operand.args} | {Const}
 
     def candidates(self, node: Node) -> list[Entry]:
         """Return the rules that may apply to `node`, in order, with the operand order to match."""
-        key: Hashable = type(node)
+        key: Any = type(node)
         if isinstance(node, Elementwise):
             args = node.args
             same = len(args) == 2 and args[0] is args[1]
@@ -98,9 +99,9 @@ class _Index:
             found = self.known[key] = [entry for entry in self._entries(node) if self._fits(*entry, node)]
         return found
 
-    def _outline(self, node: Node) -> Hashable:
+    def _outline(self, node: Node) -> Any:
         """Return what an operand looks like to the rules."""
-        found = self.outlines.get(node)
+        found: Any = self.outlines.get(node)
         if found is None:
             found = head(node)
             if isinstance(node, Elementwise):
