@@ -113,7 +113,9 @@ def _take_slots(step: Step, scope: Scope, slots: list[str]) -> list[str]:
         variable = scope.variable(node)
         if slots[slot] == variable:
             continue
-        if slots[slot]:
+        if slots[slot] and node in scope.plan.local:
+            lines.append(f"{variable} = {slots[slot]}  # one array for both, in turn")
+        elif slots[slot]:
             lines.append(f"{variable} = {slots[slot]}  # {slots[slot]} is not needed any more: its memory serves again")
         else:
             slots[slot] = variable

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import ZERO, Dim, never_negative
 from symbackprop.ir.graph import Graph
@@ -15,7 +15,8 @@ from symbackprop.plan.fusion import find_steps
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
 from symbackprop.plan.recurrences import own_results
-from symbackprop.plan.steps import Call, Loop, Product, Recur, Step
+from symbackprop.plan.steps import Call, Local, Loop, Packed, Product, Recur, Step, Strip, Write, loops_of
+from symbackprop.plan.strips import make_strips
 
 __all__ = ["CountCheck", "IndexCheck", "Plan", "RangeCheck", "index_checks", "make_plan", "range_checks"]
 
@@ -60,12 +61,16 @@ class Plan:
         steps: what is computed, in order.
         stored: values in memory or, as scalars, in variables.
         workspace: scratch arrays.
+        local: the place of each value that lives within one iteration of a strip.
+        packed: arrays that the blocks of a strip read copies of.
     """
 
     graph: Graph
     steps: tuple[Step, ...]
     stored: frozenset[Node]
     workspace: Workspace
+    local: Mapping[Node, Local] = field(default_factory=dict)
+    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = []
@@ -80,7 +85,10 @@ class Plan:
                     lines.append(f"{k}: call {node.op.name}")
                 case Recur(scans=scans, steps=steps):
                     lines.append(f"{k}: {scans[0].count} times {len(steps)} steps, {len(scans)} results")
-                case _:
+                case Strip():
+                    loops = " | ".join(" x ".join(map(str, loop.domain)) for loop in loops_of(step))
+                    lines.append(f"{k}: strip over {step.extent}, {step.block} at a time: {loops}")
+                case Write():
                     lines.append(f"{k}: write {len(step.node.pieces)} pieces into {step.node.type}")
         lines += [f"slot {s}: {t}" for s, t in enumerate(self.workspace.slots)]
         return "\n".join(lines)
@@ -99,7 +107,9 @@ def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
     fitted = fit_layouts(Graph(own.inputs, own.outputs, {}, hints))
     steps, stored = find_steps(fitted.outputs)
     results = [n for n in fitted.outputs if n.rank > 0]
-    return Plan(fitted, tuple(steps), frozenset(stored), assign_slots(steps, stored, results))
+    strips = make_strips(steps, stored, results)
+    workspace = assign_slots(strips.steps, stored, results, strips.local)
+    return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local, strips.packed)
 
 
 def index_checks(graph: Graph) -> list[IndexCheck]:

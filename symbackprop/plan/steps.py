@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import Dim
@@ -9,7 +10,7 @@ from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Contraction, Library, Node, Scatter
 from symbackprop.ir.recurrence import Scan
 
-__all__ = ["Call", "Loop", "Product", "Recur", "Step", "Write"]
+__all__ = ["Call", "Local", "Loop", "Packed", "Product", "Recur", "Step", "Strip", "Write", "loops_of"]
 
 
 @dataclass
@@ -18,10 +19,74 @@ class Loop:
 
     A member is an entry of a value (elementwise, outer product, copy) or a term added to an accumulator. A loop over no
     axes is straight-line scalar code.
+
+    Attributes:
+        along: the axes that the strips around it run over, outermost first.
+        block: how many entries of the first of these are left to the loop's innermost loop; 1 for none.
     """
 
     domain: tuple[Dim, ...]
     members: list[Node] = field(default_factory=list)
+    along: tuple[int, ...] = ()
+    block: int = 1
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes of the loops inside the strips, outer to inner."""
+        inner = tuple(axis for axis in range(len(self.domain)) if axis not in self.along)
+        return (*inner, self.along[0]) if self.block > 1 else inner
+
+
+@dataclass
+class Strip:
+    """Loops that share an outer loop: one iteration of all parts, in order, before the next.
+
+    What one iteration makes and uses is kept for one iteration only.
+
+    Attributes:
+        extent: how far the outer loop runs.
+        parts: loops, and strips within this one.
+        block: how many entries of the axis one iteration takes; more than 1 only outermost.
+        packed: arrays of which the parts read copies of a block's entries, adjacent in memory.
+    """
+
+    extent: Dim
+    parts: list[Loop | Strip]
+    block: int = 1
+    packed: list[Packed] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An array, its copy with the entries of a block adjacent, and which of the array's axes the block is of."""
+
+    source: Node
+    copy: Node
+    axis: int
+
+
+@dataclass(frozen=True)
+class Local:
+    """The place of a value that lives within one iteration of a strip.
+
+    Attributes:
+        kept: the value's axes that the place has.
+        lane: the value's axis of which the place has a block, as its last axis, None if it has none.
+        block: the length of that axis.
+    """
+
+    kept: tuple[int, ...]
+    lane: int | None = None
+    block: int = 1
+
+    def depth(self, node: Node) -> int:
+        """Return within how many strips `node` lives and dies."""
+        return node.rank - len(self.kept)
+
+    def shape(self, full: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        """Return the shape of the place of a value of shape `full`."""
+        kept = tuple(full[axis] for axis in self.kept)
+        return kept if self.lane is None else (*kept, Dim.of(self.block))
 
 
 @dataclass
@@ -72,4 +137,13 @@ class Recur:
     within: dict[Node, Node] = field(default_factory=dict)
 
 
-Step = Loop | Product | Write | Call | Recur
+Step = Loop | Product | Write | Call | Recur | Strip
+
+
+def loops_of(strip: Strip) -> Iterator[Loop]:
+    """Yield the loops of a strip in order, those of the strips within it included."""
+    for part in strip.parts:
+        if isinstance(part, Strip):
+            yield from loops_of(part)
+        else:
+            yield part
