@@ -19,10 +19,11 @@ from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter
 from symbackprop.ir.types import AxisMap, ScatterPiece
+from symbackprop.ops.positional import Form
 from symbackprop.plan.access import domain_of, is_access, is_leaf, result_positions
 from symbackprop.plan.fusion import is_accumulated
 from symbackprop.plan.steps import Loop
-from symbackprop.plan.triangles import Form, find_triangle
+from symbackprop.plan.triangles import find_triangle
 
 __all__ = ["Around", "emit_loop", "emit_part", "emit_piece"]
 
