@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.benchmarks.row import Row
-from tests.benchmarks.rows import bundle, digits, lstm, mixture, mlp, rosenbrock, scalar, window
+from tests.benchmarks.rows import bundle, digits, first, lstm, mixture, mlp, rosenbrock, scalar, window
 
 __all__ = ["ROWS"]
 
-ROWS: dict[str, Row] = {row.name: row for module in (scalar, window, mlp, digits, mixture, lstm, bundle, rosenbrock) for row in module.ROWS}
+ROWS: dict[str, Row] = {row.name: row for module in (scalar, window, mlp, digits, mixture, lstm, bundle, rosenbrock, first) for row in module.ROWS}

@@ -28,18 +28,21 @@ class Work:
         run: does it once; what it returns is only looked at by `read`.
         read: from what `run` returned to numbers and arrays, in the order that the row's sides share.
         objective: computes the value alone, where the row asks for the ratio of gradient to objective.
+        seconds: what compilation took, where it is not all that making the work took.
     """
 
     run: Callable[[], Any]
     read: Callable[[Any], Sequence[Any]] = field(default=lambda result: [result[0], *result[1]])
     objective: Callable[[], Any] | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Limit:
     """A ratio that a row must reach: our figure over the best of those named, at most `ratio`.
 
-    `figure` is "run", "compile" or "memory"; "objective" compares our gradient with our own objective.
+    `figure` is "run", "compile" or "memory"; "objective" compares our gradient with our own objective; "beyond" is a
+    difference of times, in seconds, in place of a ratio.
     """
 
     ratio: float
@@ -48,6 +51,8 @@ class Limit:
 
     def __str__(self) -> str:
         whom = "the best of " * (len(self.against) > 1) + ", ".join(self.against)
+        if self.figure == "beyond":
+            return f"run <= {whom} + {self.ratio:g} s"
         return f"{self.figure} <= {self.ratio:g}" + (f" x {whom}" if whom else "")
 
 
@@ -76,6 +81,7 @@ class Row:
         fresh: labels at which compile time and memory are measured in processes of their own.
         kernel: our kernel for a point, if its sizes are symbolic; `growth` times its two passes.
         sweeps: what `growth` varies.
+        processes: whether the work is done by processes that are started for it, whose time is to be taken.
     """
 
     name: str
@@ -89,6 +95,7 @@ class Row:
     fresh: tuple[str, ...] = ()
     kernel: Callable[[Point], Any] | None = None
     sweeps: tuple[Sweep, ...] = ()
+    processes: bool = False
 
     def limits_at(self, label: str) -> tuple[Limit, ...]:
         """Return what must be reached at a size."""
