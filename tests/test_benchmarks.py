@@ -101,7 +101,7 @@ def test_growth_of_the_certificate() -> None:
     """Counted operations of both passes grow alike in every size of every row."""
     for name, row in ROWS.items():
         for how in row.sweeps:
-            small = Sweep(how.argument, (2, 3), {k: 2 for k in how.fixed})
+            small = Sweep(how.argument, (2, 3), dict.fromkeys(how.fixed, 2))
             found = growth.sweep(row, small, rounds=1, target=0.0)
             assert found.degrees[0] == found.degrees[1], (name, how.argument)
             assert len(found.seconds) == 2
