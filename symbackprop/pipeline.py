@@ -38,7 +38,7 @@ from symbackprop.plan.residuals import split_bprop
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
 from symbackprop.rewrite.rules import RULES_LOWERED
-from symbackprop.runtime import beyond, lapack, special
+from symbackprop.runtime import apart, beyond, lapack, special
 from symbackprop.runtime.kernel import Kernel, Record
 from symbackprop.runtime.straightline import IMPORTS
 from symbackprop.runtime.straightline import source as straight_line_source
@@ -146,6 +146,7 @@ def compile(  # noqa: A001 - the verb users expect
         support=Support("straight_line", IMPORTS, straight_line_source()),
         special=Support("scipy_function", special.IMPORTS, special.source()),
         lapack=Support("lapack_routine", lapack.IMPORTS, lapack.source()),
+        apart=Support(apart.DECORATOR, apart.IMPORTS, apart.source()),
         beyond=Support("beyond", beyond.IMPORTS, beyond.source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )

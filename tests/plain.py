@@ -25,6 +25,7 @@ import symbackprop as sbp
 from symbackprop import pipeline
 from symbackprop.codegen import module as module_text
 from symbackprop.frontend.program import Argument, Output, Program
+from symbackprop.ir.external import Beyond
 from symbackprop.ir.graph import Graph
 from symbackprop.ops import external
 from symbackprop.runtime import kernel as runtime
@@ -94,6 +95,11 @@ def lapack_routine(name: str, _symbol: str, _arity: int) -> Callable[..., Any]:
     return getattr(external, name)
 
 
+def beyond(symbol: str, bound: float) -> Callable[..., Any]:
+    """The function of NumPy by that name for arguments beyond a bound."""
+    return Beyond(f"far_{symbol}", symbol, 2, getattr(np, symbol), bound=bound)
+
+
 class _Plain(ast.NodeTransformer):
     """Wraps float literals in `float64(...)`; Python's own floats raise where IEEE arithmetic does not.
 
@@ -101,7 +107,10 @@ class _Plain(ast.NodeTransformer):
     """
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        return None if node.name in {"scipy_function", "lapack_routine"} else self.generic_visit(node)
+        return None if node.name in {"scipy_function", "lapack_routine", "beyond"} else self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        return None if node.name == "Apart" else self.generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
         if node.module is None or node.module.partition(".")[0] not in ("numba", "llvmlite"):
@@ -122,6 +131,7 @@ def load_plain(source: str, name: str) -> types.ModuleType:
     fake.njit = njit
     module = types.ModuleType(f"plain_{name}")
     module.scipy_function, module.lapack_routine = scipy_function, lapack_routine
+    module.beyond, module.Apart = beyond, None
     with mock.patch.dict(sys.modules, {"numba": fake}):
         exec(compile(ast.fix_missing_locations(tree), f"<plain {name}>", "exec"), module.__dict__)
     module.np, module.math = PoisonedNumpy(), QuietMath()

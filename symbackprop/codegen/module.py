@@ -48,6 +48,7 @@ class ModulePlan:
         support: the decorator that long straight-line kernels carry.
         special: the function that binds special functions of SciPy's C library.
         lapack: the function that binds routines of LAPACK.
+        apart: the decorator of kernels that write to arrays.
         beyond: the function that binds the C library's functions in vectorised loops, for large arguments.
     """
 
@@ -65,6 +66,7 @@ class ModulePlan:
     special: Support | None = None
     lapack: Support | None = None
     beyond: Support | None = None
+    apart: Support | None = None
 
 
 def emit_module(plan: ModulePlan) -> str:
@@ -99,6 +101,8 @@ class _ModuleWriter:
         parts = [self._head(), *self._helper_functions()]
         if self.plan.support and self.long:
             parts.append(self.plan.support.source)
+        if self.plan.apart and self._apart():
+            parts.append(self.plan.apart.source)
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions
@@ -128,6 +132,7 @@ class _ModuleWriter:
         if self.plan.summary:
             lines += ["", *map(_one_line, self.plan.summary)]
         needed = [*(self.plan.support.imports if self.plan.support and self.long else ())]
+        needed += self.plan.apart.imports if self._apart() and self.plan.apart else ()
         needed += [
             line
             for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
@@ -207,13 +212,18 @@ class _ModuleWriter:
         text = self.texts[name]
         return bool(text.arrays or text.workspace or text.sizes) or name in self.long
 
+    def _apart(self) -> bool:
+        """Whether some kernel is compiled as one whose arrays share no memory."""
+        return any(_writes(text) and name not in self.long for name, text in self.texts.items())
+
     def _kernel(self, name: str, text: KernelText) -> list[str]:
         parameters = [self.sizes[s] for s in text.sizes]
         parameters += [v for _, v in text.inputs]
         parameters += [v for _, v in text.arrays]
         parameters += [v for _, _, v in text.workspace]
         scalars = [r for r in text.results if r is not None]
-        decorator = self.plan.support.decorator if self.plan.support and name in self.long else "jit"
+        decorator = self.plan.apart.decorator if self.plan.apart and _writes(text) else "jit"
+        decorator = self.plan.support.decorator if self.plan.support and name in self.long else decorator
         lines = [f"@{decorator}", f"def _{name}({', '.join(parameters)}):"]
         lines.append(f'    """{_KERNEL_DOCS[name]}"""')
         lines += [f"    {line}" for line in text.body]
@@ -369,3 +379,8 @@ def _numpy_type(dtype: str) -> str:
 
 def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() and c not in '"\\' else " " for c in text)
+
+
+def _writes(text: KernelText) -> bool:
+    """Whether a kernel has loops that write to arrays."""
+    return bool(text.arrays or text.workspace) and any(line.lstrip().startswith("for ") for line in text.body)

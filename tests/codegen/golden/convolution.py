@@ -18,6 +18,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy")
@@ -82,6 +83,17 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(signal, w):
     """Return the sizes m, n, read off the arguments and checked."""
@@ -90,7 +102,7 @@ def _sizes(signal, w):
     return (m, n)
 
 
-@jit
+@kernel
 def _value(m, n, signal, w, t1):
     """Compute the value."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -120,7 +132,7 @@ def value(signal, w, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(m, n, signal, w, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -154,7 +166,7 @@ def fprop(signal, w, work=None):
     return out, (signal, w, r0, m, n)
 
 
-@jit
+@kernel
 def _bprop(m, n, signal, w, r0, ct_out, ct_signal, ct_w, t1):
     """Compute the gradients into the given arrays."""
     # t1 = ct_out * ((1 - r0) * (1 + r0))
@@ -189,7 +201,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_signal, ct_w)
 
 
-@jit
+@kernel
 def _value_and_grad(m, n, signal, w, ct_signal, ct_w, t1, t2):
     """Compute the value, and the gradients into the given arrays."""
     # t1[i] = sum over j of signal[i + j] * w[j]

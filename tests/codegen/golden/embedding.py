@@ -19,6 +19,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy")
@@ -83,6 +84,17 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(E, tok, v):
     """Return the sizes E_0, d, p, read off the arguments and checked."""
@@ -119,7 +131,7 @@ def value(E, tok, v):
     return out
 
 
-@jit
+@kernel
 def _fprop(d, p, E, tok, v, r0):
     """Compute the value and the residuals into the given arrays."""
     # r0 = tanh(v * E[tok])
@@ -146,7 +158,7 @@ def fprop(E, tok, v):
     return out, (E, tok, v, r0, E_0, d, p)
 
 
-@jit
+@kernel
 def _bprop(d, p, E, tok, v, r0, ct_out, ct_E, ct_v):
     """Compute the gradients into the given arrays."""
     # ct_v[i] = sum over j of (ct_out * ((1 - r0) * (1 + r0)))[j, i] * E[tok][j, i]
@@ -174,7 +186,7 @@ def bprop(residuals, upstream=1.0):
     return (ct_E, ct_v)
 
 
-@jit
+@kernel
 def _value_and_grad(d, p, E, tok, v, ct_E, ct_v, t1):
     """Compute the value, and the gradients into the given arrays."""
     # out = sum over i, j of (tanh(v * E[tok]))[i, j]

@@ -19,6 +19,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy")
@@ -124,6 +125,17 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(w, x, y):
     """Return the sizes N, n, read off the arguments and checked."""
@@ -136,7 +148,7 @@ def _sizes(w, x, y):
     return (N, n)
 
 
-@jit
+@kernel
 def _value(N, w, x, y, t1):
     """Compute the value."""
     # t1 = x @ w
@@ -164,7 +176,7 @@ def value(w, x, y, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(N, w, x, y, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = x @ w
@@ -197,7 +209,7 @@ def fprop(w, x, y, work=None):
     return out, (x, y, r0, w_shape, N, n)
 
 
-@jit
+@kernel
 def _bprop(N, n, x, y, r0, ct_out, ct_w, t2, t3):
     """Compute the gradients into the given arrays."""
     t1 = ct_out / float64(N)
@@ -225,7 +237,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_w.reshape(w_shape),)
 
 
-@jit
+@kernel
 def _value_and_grad(N, n, w, x, y, ct_w, t2, t3, t6):
     """Compute the value, and the gradients into the given arrays."""
     t1 = 1.0 / float64(N)

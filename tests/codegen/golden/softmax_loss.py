@@ -19,6 +19,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy")
@@ -96,6 +97,17 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(V, c, x):
     """Return the sizes n, p, read off the arguments and checked."""
@@ -108,7 +120,7 @@ def _sizes(V, c, x):
     return (n, p)
 
 
-@jit
+@kernel
 def _value(n, p, V, c, x, t1):
     """Compute the value."""
     # t1 = V @ x
@@ -145,7 +157,7 @@ def value(V, c, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, p, V, c, x, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = V @ x
@@ -187,7 +199,7 @@ def fprop(V, c, x, work=None):
     return out, (V, c, x, r0, r1, x_shape, n, p)
 
 
-@jit
+@kernel
 def _bprop(n, p, V, c, x, r0, r1, ct_out, ct_V, ct_x, t2, t3):
     """Compute the gradients into the given arrays."""
     t1 = -ct_out
@@ -224,7 +236,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_V, ct_x.reshape(x_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t8):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = V @ x

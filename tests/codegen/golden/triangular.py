@@ -18,6 +18,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy")
@@ -33,6 +34,17 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(L, r):
     """Return the size n, read off the arguments and checked."""
@@ -44,7 +56,7 @@ def _sizes(L, r):
     return (n,)
 
 
-@jit
+@kernel
 def _value(n, L, r, t1):
     """Compute the value."""
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
@@ -74,7 +86,7 @@ def value(L, r, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, L, r, r0):
     """Compute the value and the residuals into the given arrays."""
     # r0[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
@@ -101,7 +113,7 @@ def fprop(L, r):
     return out, (L, r, r0, n)
 
 
-@jit
+@kernel
 def _bprop(n, L, r, r0, ct_out, ct_L, ct_r, t1):
     """Compute the gradients into the given arrays."""
     # t1[i] = 2 * (r0[i] * (ct_out / (i + 1)))
@@ -132,7 +144,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_L, ct_r)
 
 
-@jit
+@kernel
 def _value_and_grad(n, L, r, ct_L, ct_r, t1, t2):
     """Compute the value, and the gradients into the given arrays."""
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)

@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy")
@@ -84,6 +85,17 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(W, b, u, x):
     """Return the sizes d, m, read off the arguments and checked."""
@@ -100,7 +112,7 @@ def _sizes(W, b, u, x):
     return (d, m)
 
 
-@jit
+@kernel
 def _value(m, W, b, u, x, t1):
     """Compute the value."""
     # t1 = W @ x
@@ -132,7 +144,7 @@ def value(W, b, u, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(m, W, b, u, x, h, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = W @ x
@@ -169,7 +181,7 @@ def fprop(W, b, u, x, work=None):
     return out, (W, u, x, h, b_shape, u_shape, x_shape, d, m)
 
 
-@jit
+@kernel
 def _bprop(d, m, W, u, x, h, ct_out, ct_W, ct_z, ct_u, ct_x):
     """Compute the gradients into the given arrays."""
     # ct_h = ct_out * u
@@ -201,7 +213,7 @@ def bprop(residuals, upstream=1.0):
     return (ct_W, ct_z.reshape(b_shape), ct_u.reshape(u_shape), ct_x.reshape(x_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(d, m, W, b, u, x, ct_W, ct_z, h, ct_x, t1):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = W @ x
