@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
+from symbackprop.deferred import Deferred
 from symbackprop.ir.dims import ZERO, Dim, Monomial, product
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Library, Node, Reduction, Scatter
 from symbackprop.ir.registry import Trait
+
+optimize = Deferred("scipy.optimize")
 
 __all__ = ["Count", "count", "dominating", "ratio_bound"]
 
@@ -112,6 +114,8 @@ def ratio_bound(backward: Dim, forward: Dim) -> float | None:
     limit[:, n] = [-c for _, c in supplies]
     objective = np.zeros(n + 1)
     objective[n] = 1.0
-    solution = linprog(objective, limit, np.zeros(len(supplies)), equal, np.array([c for _, c in demands], dtype=float))
+    solution = optimize.linprog(
+        objective, limit, np.zeros(len(supplies)), equal, np.array([c for _, c in demands], dtype=float)
+    )
     assert solution.fun is not None
     return float(solution.fun)

@@ -23,7 +23,7 @@ from scipy import special
 
 import symbackprop as sbp
 from symbackprop import pipeline
-from symbackprop.codegen import module as module_text
+from symbackprop.codegen import kernel as kernel_text
 from symbackprop.frontend.program import Argument, Output, Program
 from symbackprop.ir.external import Beyond
 from symbackprop.ir.graph import Graph
@@ -140,7 +140,7 @@ def load_plain(source: str, name: str) -> types.ModuleType:
 
 def compile_plain(*args: Any, **kwargs: Any) -> Any:
     """`sbp.compile`, the kernel running as plain Python on poisoned memory."""
-    with mock.patch.object(runtime, "load_module", load_plain), mock.patch.object(module_text, "LONG", math.inf):
+    with mock.patch.object(runtime, "load_module", load_plain), mock.patch.object(kernel_text, "LONG", math.inf):
         return sbp.compile(*args, **kwargs)
 
 
@@ -164,6 +164,7 @@ def compile_graph(graph: Graph, wrt: Sequence[str], *, dtype: str = "float64", p
 
 def poison_workspace(kernel: Any) -> None:
     """Fill the scratch arrays that a kernel keeps with NaN."""
-    for (arrays,) in kernel._local.__dict__.get("workspaces", {}).values():
-        for array in arrays:
-            array.fill(np.nan if array.dtype.kind == "f" else -(2**62))
+    for ready in vars(kernel._ready).values():
+        for arrays in ready.values():
+            for array in arrays:
+                array.fill(np.nan if array.dtype.kind == "f" else -(2**62))

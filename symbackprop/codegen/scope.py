@@ -48,7 +48,7 @@ class Helpers:
 
     def decorators(self) -> list[str]:
         """Return the assignments that define the decorators of a module."""
-        lines = ['jit = njit(error_model="numpy")']
+        lines = ['jit = njit(error_model="numpy", nogil=True)']
         if self.inlined:
             lines.append('inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})')
         return lines

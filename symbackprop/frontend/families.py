@@ -1,4 +1,7 @@
-"""Every family of constructs; importing this module registers their handlers. A new family is a new name here."""
+"""Every family of constructs; importing this module registers their handlers. A new family is a new name here.
+
+`function` is had from here: what it reads of the user's definitions may be of any family.
+"""
 
 from symbackprop.frontend import (
     array_algebra,
@@ -20,6 +23,7 @@ from symbackprop.frontend import (
     scalars,
     sums,
 )
+from symbackprop.frontend.declared import function
 
 __all__ = [
     "array_algebra",
@@ -30,6 +34,7 @@ __all__ = [
     "deltas",
     "extrema",
     "forms",
+    "function",
     "functions",
     "indexed",
     "linear_algebra",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
@@ -26,6 +28,10 @@ Lookup = Callable[[Any], Any]
 
 #: What a whole number may be computed from, where it is no polynomial.
 _LEAVES = (sp.Symbol, sp.Idx, sp.Indexed, MatrixElement)
+
+#: Most combinations of remainders that are tried.
+_RESIDUES = 10_000
+
 _FUNCTIONS = (sp.floor, sp.ceiling, sp.Mod, sp.Max, sp.Min, sp.Abs)
 
 
@@ -47,6 +53,8 @@ def linear(expr: Any, lookup: Lookup, size_of: Lookup) -> tuple[Affine, list[tup
     Raises:
         UnsupportedExpressionError: it is built from something else.
     """
+    if _has_fraction(expr):
+        return None
     leaves: dict[str, Any] = {}
     numbers: dict[Any, str] = {}
 
@@ -106,6 +114,11 @@ def position(ctx: Context, expr: Any, scope: Scope, where: Any) -> Generator[Req
     Raises:
         UnsupportedExpressionError: it is no whole number, or not one that can be computed.
     """
+    top, below = _quotient(expr, where)
+    if below > 1:
+        whole = yield from _computed(ctx, top, scope, where)
+        part = apply("quotient", whole, ctx.integer(Dim.of(below)))
+        return Position(Affine(), _guarded(ctx, part, scope))
     found = linear(expr, *lookups(ctx, scope))
     if found is None:
         return Position(Affine(), _guarded(ctx, (yield from _computed(ctx, expr, scope, where)), scope))
@@ -123,6 +136,45 @@ def position(ctx: Context, expr: Any, scope: Scope, where: Any) -> Generator[Req
         total = apply("add", data, ctx.integer(affine.offset)) if affine.offset.terms else data
         return Position(Affine(), _guarded(ctx, total, scope))
     return Position(Affine(affine.offset), data)
+
+
+def _has_fraction(expr: Any) -> bool:
+    seen, stack = {expr}, [expr]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, sp.Rational) and not isinstance(node, sp.Integer):
+            return True
+        # What stands inside an entry of integer data, or of floor and its like, is looked at by itself.
+        if not isinstance(node, (sp.Indexed, MatrixElement, *_FUNCTIONS)):
+            fresh = [a for a in node.args if a not in seen]
+            seen.update(fresh)
+            stack += fresh
+    return False
+
+
+def _quotient(expr: Any, where: Any) -> tuple[Any, int]:
+    """Return (top, below) with integer coefficients for an index such as i*(i - 1)/2; below = 1 for others.
+
+    Raises:
+        UnsupportedExpressionError: it is not a whole number for all whole numbers that it is made of.
+    """
+    if not _has_fraction(expr):
+        return expr, 1
+    top, below = sp.fraction(sp.together(expr))
+    leaves = sorted(top.atoms(*_LEAVES) if not top.atoms(*_FUNCTIONS) else (), key=str)
+    stand_ins = [sp.Dummy(integer=True) for _ in leaves]
+    plain = top.xreplace(dict(zip(leaves, stand_ins, strict=True)))
+    countable = isinstance(below, sp.Integer) and leaves and plain.is_polynomial(*stand_ins)
+    if not countable or int(below) ** len(leaves) > _RESIDUES:
+        raise _refusal(f"{kind_name(expr)} with a fraction in an index", where, describe(expr))
+    # Its remainder depends on the remainders of what it is made of only.
+    terms = sp.Poly(plain, *stand_ins).terms()
+    for residues in itertools.product(range(int(below)), repeat=len(leaves)):
+        whole = sum(int(c) * math.prod(r**e for r, e in zip(residues, powers, strict=True)) for powers, c in terms)
+        if whole % int(below):
+            at = ", ".join(f"{leaf} = {r}" for leaf, r in zip(leaves, residues, strict=True))
+            raise _refusal("an index that is no whole number", where, f"{describe(expr)}, for example at {at}")
+    return top, int(below)
 
 
 def integer_of(ctx: Context, place: Position) -> Value:

@@ -179,3 +179,21 @@ def test_a_gradient_read_while_it_is_added_to() -> None:
     """One term of x's gradient goes to its own place and, as part of another, to a gathered one."""
     agrees(sp.Sum(y[i] * (x[word[i]] + x[i]) * x[word[i]], over_i))
     agrees(sp.Product(1 + (x[sp.Mod(i + 1, n)] + x[i]) * x[sp.Mod(i + 1, n)] * y[i], over_i))
+
+
+def test_packed_triangles_are_read_by_quotients() -> None:
+    packed = sp.IndexedBase("L")
+    rows = sp.Sum(packed[i * (i - 1) / 2 + j] * x[j], (j, 0, i - 1))
+    kernel = compile_plain(sp.Sum(rows**2, (i, 0, n - 1)))
+    rng = np.random.default_rng(0)
+    full = np.tril(rng.standard_normal((5, 5)), -1)
+    point = rng.standard_normal(5)
+    value, grads = kernel.value_and_grad(L=full[np.tril_indices(5, -1)], x=point)
+    assert value == pytest.approx(((full @ point) ** 2).sum())
+    np.testing.assert_allclose(grads["x"], 2 * full.T @ full @ point)
+    np.testing.assert_allclose(grads["L"], 2 * np.outer(full @ point, point)[np.tril_indices(5, -1)])
+
+
+def test_a_fraction_that_may_be_no_whole_number_is_refused() -> None:
+    with pytest.raises(UnsupportedExpressionError, match="for example at i = 1"):
+        program(sp.Sum(x[i * (i + 2) / 2], (i, 0, n - 1)))

@@ -7,7 +7,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 4*n**2 + 5*n operations (0 library calls), 8*n**2 + 24*n bytes
 bprop: 5*n**2 + 3*n operations (0 library calls), 16*n**2 + 40*n bytes
@@ -21,7 +23,7 @@ from numba import njit
 from numba.core.compiler import Compiler
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 
 INPUTS = ("L", "r")
 WRT = ("L", "r")
@@ -38,6 +40,7 @@ class Apart(Compiler):
     """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
 
     def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
         self.state.flags.noalias = True
         return super().define_pipelines()
 
@@ -184,6 +187,58 @@ def value_and_grad(L, r, work=None):
         scratch = work
     out = _value_and_grad(n, L, r, ct_L, ct_r, *scratch)
     return out, (ct_L, ct_r)
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(L, r, ct_L, ct_r, work=None):
+    """Return the value; write the gradients ct_L, ct_r."""
+    L = np.ascontiguousarray(L)
+    r = np.ascontiguousarray(r)
+    (n,) = _sizes(L, r)
+    if not fits(ct_L, L.shape, float64):
+        raise ValueError("ct_L: must be a C-contiguous array of float64, of L's shape")
+    if not fits(ct_r, r.shape, float64):
+        raise ValueError("ct_r: must be a C-contiguous array of float64, of r's shape")
+    if meet((span(ct_L), span(ct_r), span(L), span(r)), 2):
+        raise ValueError("ct_L, ct_r: must share no memory with another array")
+    if work is None:
+        scratch = (np.empty((n,), float64), np.empty((n,), float64))
+    else:
+        scratch = work
+    out = _value_and_grad(n, L, r, ct_L, ct_r, *scratch)
+    return out
+
+
+@jit
+def workspace(L, r):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    L = np.ascontiguousarray(L)
+    r = np.ascontiguousarray(r)
+    (n,) = _sizes(L, r)
+    return (np.empty((n,), float64), np.empty((n,), float64))
 
 
 REAL = float64
