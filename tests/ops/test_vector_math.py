@@ -41,7 +41,7 @@ BOUNDS = {
     "exp": 1.05,
     "logaddexp": 1.3,
     "power": 1.0,
-    "sigmoid": 2.0,
+    "sigmoid": 1.7,
     "sinh": 1.8,
     "tanh": 1.4,
 }
