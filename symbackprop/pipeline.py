@@ -41,7 +41,7 @@ from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
 from symbackprop.rewrite.recurrences import rework_scans
 from symbackprop.rewrite.rules import RULES_LOWERED
-from symbackprop.runtime import beyond, lapack, special
+from symbackprop.runtime import apart, beyond, lapack, special
 from symbackprop.runtime.interface import Costs, CountRange, IndexRange, Interface, PositionRange
 from symbackprop.runtime.straightline import IMPORTS
 from symbackprop.runtime.straightline import source as straight_line_source
@@ -103,6 +103,7 @@ def build(
         support=Support("straight_line", IMPORTS, straight_line_source()),
         special=Support("scipy_function", special.IMPORTS, special.source()),
         lapack=Support("lapack_routine", lapack.IMPORTS, lapack.source()),
+        apart=Support(apart.DECORATOR, apart.IMPORTS, apart.source()),
         beyond=Support("beyond", beyond.IMPORTS, beyond.source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )

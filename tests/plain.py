@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import ctypes
 import math
+import os
 import sys
 import types
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from scipy import special
 
 import symbackprop as sbp
 from symbackprop import pipeline
-from symbackprop.codegen import module as module_text
+from symbackprop.codegen import kernel as kernel_text
 from symbackprop.frontend.program import Argument, Output, Program
 from symbackprop.ir.external import Beyond
 from symbackprop.ir.graph import Graph
@@ -109,6 +110,9 @@ class _Plain(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         return None if node.name in {"scipy_function", "lapack_routine", "beyond"} else self.generic_visit(node)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        return None if node.name == "Apart" else self.generic_visit(node)
+
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
         if node.module is None or node.module.partition(".")[0] not in ("numba", "llvmlite"):
             return node
@@ -128,7 +132,7 @@ def load_plain(source: str, name: str) -> types.ModuleType:
     fake.njit = njit
     module = types.ModuleType(f"plain_{name}")
     module.scipy_function, module.lapack_routine = scipy_function, lapack_routine
-    module.beyond = beyond
+    module.beyond, module.Apart = beyond, None
     with mock.patch.dict(sys.modules, {"numba": fake}):
         exec(compile(ast.fix_missing_locations(tree), f"<plain {name}>", "exec"), module.__dict__)
     module.np, module.math = PoisonedNumpy(), QuietMath()
@@ -137,7 +141,7 @@ def load_plain(source: str, name: str) -> types.ModuleType:
 
 def compile_plain(*args: Any, **kwargs: Any) -> Any:
     """`sbp.compile`, the kernel running as plain Python on poisoned memory."""
-    with mock.patch.object(runtime, "load_module", load_plain), mock.patch.object(module_text, "LONG", math.inf):
+    with mock.patch.object(runtime, "load_module", load_plain), mock.patch.object(kernel_text, "LONG", math.inf):
         return sbp.compile(*args, **kwargs)
 
 
@@ -155,7 +159,9 @@ def compile_graph(graph: Graph, wrt: Sequence[str], *, dtype: str = "float64", p
         sizes={s: s for s in symbols},
         symbols={s: sp.Symbol(s, integer=True, positive=True) for s in symbols},
     )
-    with mock.patch.object(pipeline, "translate", return_value=program):
+    # Kernels are kept by their expression, which a graph does not have.
+    uncached = mock.patch.dict(os.environ, SYMBACKPROP_CACHE="0")
+    with uncached, mock.patch.object(pipeline, "translate", return_value=program):
         return compile_plain(None, dtype=dtype) if plain else sbp.compile(None, dtype=dtype)
 
 

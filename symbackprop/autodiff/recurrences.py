@@ -164,9 +164,8 @@ def _slopes(forward: Sequence[Node], gradients: Iterable[Node], inputs: Iterable
 
     The slope of a sigmoid takes sigmoid(-x), which is the same exponential as that of sigmoid(x).
     """
-    inside = set(forward)
-    own = {*inside, *inputs}
-    out = []
+    own = {*forward, *inputs}
+    out: list[Node] = []
     for node in toposort(gradients):
         if node not in own and not isinstance(node, Input) and own.issuperset(node.args):
             own.add(node)

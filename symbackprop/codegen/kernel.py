@@ -19,7 +19,10 @@ from symbackprop.plan.memory import made_by
 from symbackprop.plan.plan import IndexCheck, Plan
 from symbackprop.plan.steps import Recur, Step
 
-__all__ = ["KernelText", "emit_kernel"]
+__all__ = ["KernelText", "emit_kernel", "is_long", "loops_write"]
+
+#: Statements from which a straight-line kernel goes to LLVM directly.
+LONG = 100
 
 
 @dataclass(frozen=True)
@@ -133,3 +136,19 @@ def _scalar(node: Node, scope: Scope) -> ast.expr:
 def _mentions(text: str, variable: str) -> bool:
     """Whether `variable` occurs in `text` as a whole word."""
     return re.search(rf"\b{re.escape(variable)}\b", text) is not None
+
+
+def is_long(text: KernelText, plan: Plan) -> bool:
+    """Whether a kernel is straight-line real code long enough that numba's type inference would be felt."""
+    real = all(n.type.is_real for n in (*plan.graph.outputs, *(n for n, _ in text.inputs)))
+    operations = sum(len(n.args) for n in plan.graph.nodes())
+    if (len(text.body) < LONG and operations < 8 * LONG) or text.sizes or text.workspace or not real:
+        return False
+    zero = ("[...] = 0.0", "[...] = float32(0.0)")
+    statements = [line for line in text.body if not line.startswith("#") and not line.endswith(zero)]
+    return not any(line.startswith((" ", "for ", "if ")) or "[...]" in line for line in statements)
+
+
+def loops_write(text: KernelText) -> bool:
+    """Whether a kernel has loops that write to arrays."""
+    return bool(text.arrays or text.workspace) and any(line.lstrip().startswith("for ") for line in text.body)

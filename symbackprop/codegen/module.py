@@ -12,8 +12,8 @@ from symbackprop.codegen import selftest
 from symbackprop.codegen.checks import VECTOR, canonical, index_check, range_check, size_action
 from symbackprop.codegen.expression import helper_source, numpy_type, tuple_text
 from symbackprop.codegen.externals import Support, foreign, helper_names
-from symbackprop.codegen.into import FITS, INTO, WORKSPACE, check_target, find_targets
-from symbackprop.codegen.kernel import KernelText, emit_kernel
+from symbackprop.codegen.into import FITS, INTO, SPAN, WORKSPACE, check_targets, find_targets
+from symbackprop.codegen.kernel import KernelText, emit_kernel, is_long, loops_write
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
 from symbackprop.frontend.program import Program
@@ -24,9 +24,6 @@ from symbackprop.ir.sizes import Action, Bind, Given
 from symbackprop.plan.plan import CountCheck, IndexCheck, Plan, RangeCheck
 
 __all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
-
-#: Statements from which a straight-line kernel goes to LLVM directly.
-LONG = 100
 
 #: Longest tuple that numba takes as one of two values of a variable; CPython builds longer ones from lists.
 _MOST_IN_TUPLE = 29
@@ -52,6 +49,7 @@ class ModulePlan:
         support: the decorator that long straight-line kernels carry.
         special: the function that binds special functions of SciPy's C library.
         lapack: the function that binds routines of LAPACK.
+        apart: the decorator of kernels that write to arrays.
         beyond: the function that binds the C library's functions in vectorised loops, for large arguments.
     """
 
@@ -69,6 +67,7 @@ class ModulePlan:
     special: Support | None = None
     lapack: Support | None = None
     beyond: Support | None = None
+    apart: Support | None = None
 
 
 def emit_module(plan: ModulePlan) -> str:
@@ -84,7 +83,9 @@ class _ModuleWriter:
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names([*FUNCTIONS, INTO, WORKSPACE, "fits", "vector", *helper_names(), "scratch", "fresh"])
+        names = Names(
+            [*FUNCTIONS, INTO, WORKSPACE, "fits", "span", "meet", "vector", *helper_names(), "scratch", "fresh"]
+        )
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -95,7 +96,7 @@ class _ModuleWriter:
         bound = {a.symbol for a in plan.size_actions if isinstance(a, Bind)}
         self.bound = [s for s in sorted(plan.program.sizes) if s in bound]
         self.texts = {name: self._kernel_text(name) for name in FUNCTIONS if name in plan.plans}
-        self.long = {name for name, text in self.texts.items() if plan.support and _is_long(text, plan.plans[name])}
+        self.long = {name for name, text in self.texts.items() if plan.support and is_long(text, plan.plans[name])}
 
     def text(self) -> str:
         """Return the module."""
@@ -103,13 +104,16 @@ class _ModuleWriter:
         parts = [self._head(), *self._helper_functions()]
         if self.plan.support and self.long:
             parts.append(self.plan.support.source)
+        if self.plan.apart and self._apart():
+            parts.append(self.plan.apart.source)
         if any(a.unit_axes and len(a.core_shape) == 1 for a in self.arguments):
             parts.append(VECTOR)
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions
         if "value_and_grad" in self.texts:
-            parts += [FITS, self._into()]
+            into = self._into()
+            parts += [FITS, *([SPAN] if "if meet(" in into else []), into]
         if self._scratch("value_and_grad"):
             parts.append(self._workspace())
         parts.append(selftest.emit(self.plan, self.wrt))
@@ -141,6 +145,7 @@ class _ModuleWriter:
         if self.plan.summary:
             lines += ["", *map(_one_line, self.plan.summary)]
         needed = [*(self.plan.support.imports if self.plan.support and self.long else ())]
+        needed += self.plan.apart.imports if self._apart() and self.plan.apart else ()
         needed += [
             line
             for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
@@ -221,13 +226,18 @@ class _ModuleWriter:
         text = self.texts[name]
         return bool(text.arrays or text.workspace or text.sizes) or name in self.long
 
+    def _apart(self) -> bool:
+        """Whether some kernel is compiled as one whose arrays share no memory."""
+        return any(loops_write(text) and name not in self.long for name, text in self.texts.items())
+
     def _kernel(self, name: str, text: KernelText) -> list[str]:
         parameters = [self.sizes[s] for s in text.sizes]
         parameters += [v for _, v in text.inputs]
         parameters += [v for _, v in text.arrays]
         parameters += [v for _, _, v in text.workspace]
         scalars = [r for r in text.results if r is not None]
-        decorator = self.plan.support.decorator if self.plan.support and name in self.long else "jit"
+        decorator = self.plan.apart.decorator if self.plan.apart and loops_write(text) else "jit"
+        decorator = self.plan.support.decorator if self.plan.support and name in self.long else decorator
         lines = [f"@{decorator}", f"def _{name}({', '.join(parameters)}):"]
         lines.append(f'    """{_KERNEL_DOCS[name]}"""')
         lines += [f"    {line}" for line in text.body]
@@ -278,7 +288,8 @@ class _ModuleWriter:
         parameters = [*self._parameters(), *targets, *(["work=None"] if text.workspace else [])]
         lines = ["@jit", f"def {INTO}({', '.join(parameters)}):", f'    """{writing.doc}"""']
         lines += self._prologue("value_and_grad") if inner else []
-        lines += [f"    {line}" for target in writing.targets for line in check_target(target)]
+        read = [v for n, v in text.inputs if n.rank] if inner else []
+        lines += [f"    {line}" for line in check_targets(writing.targets, read)]
         value = writing.values[0] if len(writing.values) == 1 else tuple_text(writing.values)
         if inner:
             scalars = [*writing.values, *writing.entries]
@@ -383,17 +394,6 @@ _KERNEL_DOCS = {
     "bprop": "Compute the gradients into the given arrays.",
     "value_and_grad": "Compute the value, and the gradients into the given arrays.",
 }
-
-
-def _is_long(text: KernelText, plan: Plan) -> bool:
-    """Whether a kernel is straight-line real code long enough that numba's type inference would be felt."""
-    real = all(n.type.is_real for n in (*plan.graph.outputs, *(n for n, _ in text.inputs)))
-    operations = sum(len(n.args) for n in plan.graph.nodes())
-    if (len(text.body) < LONG and operations < 8 * LONG) or text.sizes or text.workspace or not real:
-        return False
-    zero = ("[...] = 0.0", "[...] = float32(0.0)")
-    statements = [line for line in text.body if not line.startswith("#") and not line.endswith(zero)]
-    return not any(line.startswith((" ", "for ", "if ")) or "[...]" in line for line in statements)
 
 
 def _targets(names: Sequence[str]) -> str:
