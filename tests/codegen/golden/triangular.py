@@ -65,8 +65,8 @@ def _value(n, L, r, t1):
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
     for i in range(n):
         t1_i = 0.0
-        for j in range(n):
-            t1_i = accumulate(t1_i, r[j] * L[i, j] if j <= i else 0.0)
+        for j in range(i + 1):
+            t1_i = accumulate(t1_i, r[j] * L[i, j])
         t1[i] = t1_i
     # out = sum over i of (t1[i] ^ 2 / (i + 1))
     out = 0.0
@@ -95,8 +95,8 @@ def _fprop(n, L, r, r0):
     # r0[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
     for i in range(n):
         r0_i = 0.0
-        for j in range(n):
-            r0_i = accumulate(r0_i, r[j] * L[i, j] if j <= i else 0.0)
+        for j in range(i + 1):
+            r0_i = accumulate(r0_i, r[j] * L[i, j])
         r0[i] = r0_i
     # out = sum over i of (r0[i] ^ 2 / (i + 1))
     out = 0.0
@@ -124,12 +124,13 @@ def _bprop(n, L, r, r0, ct_out, ct_L, ct_r, t1):
         t1[i] = 2.0 * (r0[i] * (ct_out / (np.float64(i) + 1.0)))
     # ct_L[i, j] = t1[i] * r[j] if j <= i else 0
     # ct_r[i] = sum over j of (t1[j] * L[j, i] if i <= j else 0)
+    ct_L[...] = 0.0
     ct_r[...] = 0.0
     for i in range(n):
         t1_i = t1[i]
-        for j in range(n):
-            ct_L[i, j] = t1_i * r[j] if j <= i else 0.0
-            ct_r[j] += t1_i * L[i, j] if j <= i else 0.0
+        for j in range(i + 1):
+            ct_L[i, j] = t1_i * r[j]
+            ct_r[j] += t1_i * L[i, j]
 
 
 @jit
@@ -153,8 +154,8 @@ def _value_and_grad(n, L, r, ct_L, ct_r, t1, t2):
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
     for i in range(n):
         t1_i = 0.0
-        for j in range(n):
-            t1_i = accumulate(t1_i, r[j] * L[i, j] if j <= i else 0.0)
+        for j in range(i + 1):
+            t1_i = accumulate(t1_i, r[j] * L[i, j])
         t1[i] = t1_i
     # out = sum over i of (t1[i] ^ 2 / (i + 1))
     # t2[i] = 2 * (t1[i] / (i + 1))
@@ -164,12 +165,13 @@ def _value_and_grad(n, L, r, ct_L, ct_r, t1, t2):
         t2[i] = 2.0 * (t1[i] / (np.float64(i) + 1.0))
     # ct_L[i, j] = t2[i] * r[j] if j <= i else 0
     # ct_r[i] = sum over j of (t2[j] * L[j, i] if i <= j else 0)
+    ct_L[...] = 0.0
     ct_r[...] = 0.0
     for i in range(n):
         t2_i = t2[i]
-        for j in range(n):
-            ct_L[i, j] = t2_i * r[j] if j <= i else 0.0
-            ct_r[j] += t2_i * L[i, j] if j <= i else 0.0
+        for j in range(i + 1):
+            ct_L[i, j] = t2_i * r[j]
+            ct_r[j] += t2_i * L[i, j]
     return out
 
 
