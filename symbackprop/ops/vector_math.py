@@ -9,8 +9,8 @@ is one of heads, see `vhead`.
 Largest error in ulp, fused or not, of some 30,000 arguments over the whole range against 50 digits, and of five million
 against the next longer type where its library has the function; subnormal results left out. Nanoseconds per entry of
 arrays of 4096 normal numbers (with scale 2; for logarithms and bases exp(3 z), for arcs -1 to 1), the fastest of 40
-turns on an AMD EPYC (Zen 3, AVX2), times all from one run of one thread: `python -m tests.benchmarks.elementary`. "libm"
-is the form for straight-line code in a loop.
+turns on an AMD EPYC (Zen 3, AVX2), times all from one run of one thread: `python -m tests.benchmarks.elementary`.
+"libm" is the form for straight-line code in a loop.
 
 | float64   | ulp  | ns   | libm | NumPy | float32: ulp | ns  | libm | NumPy |
 |-----------|------|------|------|-------|--------------|-----|------|-------|
