@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from symbackprop.ir.dims import ONE, ZERO, Dim
 from symbackprop.ir.graph import Graph, substitute, toposort
-from symbackprop.ir.node import Input, Node, Scatter
+from symbackprop.ir.node import Elementwise, Input, Node, Scatter
 from symbackprop.ir.recurrence import Body, Repetition, Scan
+from symbackprop.ir.registry import Trait
 from symbackprop.ir.types import AxisMap
 from symbackprop.ops.indexing import Piece, gather, pieces_of, scatter
 from symbackprop.ops.layout import fill
@@ -76,7 +77,9 @@ def scan_adjoint(arriving: Sequence[tuple[Scan, Node]], differentiate: Different
         if following.args:
             known.setdefault(following, after(paths[held], repetition))
     stand_in: dict[Node, Node] = {}
-    for node in _kept(toposort(outputs), list(gradients.values()), known):
+    forward = toposort(outputs)
+    forward += _slopes(forward, list(gradients.values()), body.inputs)
+    for node in _kept(forward, list(gradients.values()), known):
         stand_in[node] = Input(fresh_name(f"kept_{len(stand_in)}", taken), node.type)
         row_values = known[node] if node in known else Scan(repetition, "stack", node)
         rows[stand_in[node]] = row_values  # type: ignore[index]
@@ -154,6 +157,22 @@ def _row(path: Node, at: Dim | int) -> Node:
     """Return one row of an array."""
     rest = [AxisMap((k,)) for k in range(path.rank - 1)]
     return gather(path, (), [AxisMap(offset=Dim.of(at)), *rest], path.shape[1:])
+
+
+def _slopes(forward: Sequence[Node], gradients: Iterable[Node], inputs: Iterable[Node]) -> list[Node]:
+    """Return the functions in local gradients that a forward step can compute: it has their arguments at hand.
+
+    The slope of a sigmoid takes sigmoid(-x), which is the same exponential as that of sigmoid(x).
+    """
+    inside = set(forward)
+    own = {*inside, *inputs}
+    out = []
+    for node in toposort(gradients):
+        if node not in own and not isinstance(node, Input) and own.issuperset(node.args):
+            own.add(node)
+            if isinstance(node, Elementwise) and Trait.TRANSCENDENTAL in node.op.traits:
+                out.append(node)
+    return out
 
 
 def _kept(forward: Sequence[Node], gradients: Iterable[Node], known: Iterable[Node]) -> list[Node]:

@@ -268,7 +268,9 @@ class _Settling:
                 continue
             limit = self._limit(value) if mode == "stack" else self._limit()
             frontier = self._frontier(value, [*(v for _, v in inside)], kept)
-            if frontier is None or sum(_size(n) for n in frontier if n not in kept) > limit:
+            room = sum(_size(n) for n in frontier or () if n not in kept)
+            gains = mode != "stack" or room < _size(value) or _has_work(value, frontier or ())
+            if frontier is None or room > limit or not gains:
                 inside.append((mode, value))
             else:
                 kept.update(dict.fromkeys(frontier))
@@ -337,6 +339,20 @@ def _through(node: Node) -> Node:
     while is_rearrangement(node):
         node = node.args[0]
     return node
+
+
+def _has_work(value: Node, known: Iterable[Node]) -> bool:
+    """Return whether something between known nodes and a value is better done for all steps at once."""
+    seen = set(known)
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            if _is_work(node):
+                return True
+            seen.add(node)
+            stack.extend(node.args)
+    return False
 
 
 def _is_work(node: Node) -> bool:
