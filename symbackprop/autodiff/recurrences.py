@@ -78,7 +78,7 @@ def scan_adjoint(arriving: Sequence[tuple[Scan, Node]], differentiate: Different
             known.setdefault(following, after(paths[held], repetition))
     stand_in: dict[Node, Node] = {}
     forward = toposort(outputs)
-    forward += _slopes(forward, list(gradients.values()), body.inputs)
+    forward += _slopes(forward, list(gradients.values()), body)
     for node in _kept(forward, list(gradients.values()), known):
         stand_in[node] = Input(fresh_name(f"kept_{len(stand_in)}", taken), node.type)
         row_values = known[node] if node in known else Scan(repetition, "stack", node)
@@ -159,17 +159,20 @@ def _row(path: Node, at: Dim | int) -> Node:
     return gather(path, (), [AxisMap(offset=Dim.of(at)), *rest], path.shape[1:])
 
 
-def _slopes(forward: Sequence[Node], gradients: Iterable[Node], inputs: Iterable[Node]) -> list[Node]:
+def _slopes(forward: Sequence[Node], gradients: Iterable[Node], body: Body) -> list[Node]:
     """Return the functions in local gradients that a forward step can compute: it has their arguments at hand.
 
-    The slope of a sigmoid takes sigmoid(-x), which is the same exponential as that of sigmoid(x).
+    The slope of a sigmoid takes sigmoid(-x), which is the same exponential as that of sigmoid(x). Only what has the
+    shape of a state: more than the path of a state is not kept for it.
     """
-    own = {*forward, *inputs}
+    own = {*forward, *body.inputs}
+    shapes = {state.shape for state in body.states}
     out: list[Node] = []
     for node in toposort(gradients):
         if node not in own and not isinstance(node, Input) and own.issuperset(node.args):
             own.add(node)
-            if isinstance(node, Elementwise) and Trait.TRANSCENDENTAL in node.op.traits:
+            function = isinstance(node, Elementwise) and Trait.TRANSCENDENTAL in node.op.traits
+            if function and node.shape in shapes:
                 out.append(node)
     return out
 

@@ -11,11 +11,14 @@ from symbackprop.frontend.program import Argument, Output
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Node
 
-__all__ = ["FITS", "INTO", "SPAN", "WORKSPACE", "Target", "Writing", "check_targets", "find_targets"]
+__all__ = ["FITS", "INTO", "NAMES", "SPAN", "WORKSPACE", "Target", "Writing", "check_targets", "find_targets"]
 
 #: Names of public functions beside the passes.
 INTO = "value_and_grad_into"
 WORKSPACE = "workspace"
+
+#: Names of all functions that may come along.
+NAMES = (INTO, WORKSPACE, "fits", "span", "meet")
 
 #: The function that looks at the arrays to be written. A view with gaps would be copied on the way to a matrix product,
 #: and the copy written instead of the array.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from symbackprop.codegen import selftest
 from symbackprop.codegen.checks import VECTOR, canonical, index_check, range_check, size_action
-from symbackprop.codegen.expression import helper_source, numpy_type, tuple_text
+from symbackprop.codegen.expression import helper_source, numpy_type, target_text, tuple_text
 from symbackprop.codegen.externals import Support, foreign, helper_names
-from symbackprop.codegen.into import FITS, INTO, SPAN, WORKSPACE, check_targets, find_targets
+from symbackprop.codegen.into import FITS, INTO, NAMES, SPAN, WORKSPACE, check_targets, find_targets
 from symbackprop.codegen.kernel import KernelText, emit_kernel, is_long, loops_write
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
@@ -83,9 +83,7 @@ class _ModuleWriter:
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names(
-            [*FUNCTIONS, INTO, WORKSPACE, "fits", "span", "meet", "vector", *helper_names(), "scratch", "fresh"]
-        )
+        names = Names([*FUNCTIONS, *NAMES, "vector", *helper_names(), "scratch", "fresh"])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -329,7 +327,7 @@ class _ModuleWriter:
             lines += canonical(self.variables[a.identifier], a, shape)
         if self.needs_sizes:
             call = f"_sizes({', '.join(self._parameters())})"
-            target = _targets([self.sizes[s] for s in self.bound])
+            target = target_text([self.sizes[s] for s in self.bound])
             lines.append(f"    {target} = {call}" if self.bound else f"    {call}")
         return lines
 
@@ -339,7 +337,7 @@ class _ModuleWriter:
         inputs = plan.graph.inputs[: len(self.plan.residuals)]
         kept = [bound.get(n, f"_{n.name}") for n in inputs]
         kept += [*self.shapes.values(), *(self.sizes[s] for s in self._bprop_sizes())]
-        lines = [f"    {_targets(kept)} = residuals"] if kept else []
+        lines = [f"    {target_text(kept)} = residuals"] if kept else []
         if self.plan.real == "float32":
             # A float32 number that has been in Python's hands comes back as a double.
             numbers = [bound[n] for n in inputs if n in bound and not n.rank and n.type.is_real]
@@ -394,11 +392,6 @@ _KERNEL_DOCS = {
     "bprop": "Compute the gradients into the given arrays.",
     "value_and_grad": "Compute the value, and the gradients into the given arrays.",
 }
-
-
-def _targets(names: Sequence[str]) -> str:
-    """Return the left side of an unpacking assignment."""
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def _one_line(text: str) -> str:

@@ -32,8 +32,9 @@ DTYPES = {"float64": np.float64, "float32": np.float32}
 BOUNDS = {
     **dict.fromkeys(("acos", "expm1"), 1.7),
     **dict.fromkeys(("asin", "atan", "atan2"), 1.9),
-    "erfc": 1.6,
-    **dict.fromkeys(("cosh", "erf", "softplus"), 1.75),
+    "erfc": 1.8,
+    "cosh": 1.9,
+    **dict.fromkeys(("erf", "softplus"), 1.75),
     **dict.fromkeys(("log", "log10", "log1p", "log2"), 0.85),
     **dict.fromkeys(("cos", "sin"), 1.0),
     "tan": 1.7,
