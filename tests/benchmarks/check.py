@@ -1,0 +1,72 @@
+"""`python -m tests.benchmarks check [--rows a,b] [--sides a,b] [--plain]`: whether all sides of every row agree.
+
+At tiny sizes: the values and gradients of all sides; the expert's gradients against central differences; the degrees
+of the cost certificate in every swept size. With --plain and NUMBA_DISABLE_JIT=1 nothing is compiled, and it is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+import symbackprop as sbp
+from tests.benchmarks.catalogue import ROWS
+from tests.benchmarks.growth import degrees
+from tests.benchmarks.measure import prepare
+from tests.benchmarks.row import EXPERT, Row, numbers
+
+__all__ = ["main"]
+
+#: Gradients of the expert that are compared with differences: row -> name of the argument, place among the results.
+DIFFERENCES = {"lstm": ("main", 1), "gmm": ("l", 4), "digits": ("W", 1), "mlp": ("V", 1), "window": ("W", 1)}
+
+
+def slope_error(row: Row) -> float:
+    """Return the largest relative error of the expert's gradient for one argument, by central differences."""
+    name, part = DIFFERENCES[row.name]
+    at = row.point(**row.tiny)
+    work = row.sides[EXPERT](at)
+    gradient = numbers(work, work.run())[part]
+    found = np.zeros_like(gradient)
+    for place in zip(*np.nonzero(gradient), strict=True):
+        values = []
+        for step in (1e-6, -1e-6):
+            moved = at[name].copy()
+            moved[place] += step
+            work = row.sides[EXPERT]({**at, name: moved})
+            values.append(float(work.read(work.run())[0]))
+        found[place] = (values[0] - values[1]) / 2e-6
+    return float(np.max(np.abs(found - gradient)) / np.max(np.abs(gradient)))
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Print what agrees and what does not; return 0 if everything that is there agrees."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks check", description=__doc__)
+    quick = [name for name, row in ROWS.items() if not row.processes]
+    parser.add_argument("--rows", default=",".join(quick), help="names of rows, with commas")
+    parser.add_argument("--sides", default="", help="only these sides, with commas")
+    parser.add_argument("--plain", action="store_true", help="run generated kernels as plain Python")
+    chosen = parser.parse_args(list(argv))
+    if chosen.plain:
+        sbp.compile = importlib.import_module("tests.plain").compile_plain
+    wrong = 0
+    for row in (ROWS[name] for name in chosen.rows.split(",")):
+        sides = {s: make for s, make in row.sides.items() if not chosen.sides or s in chosen.sides.split(",")}
+        ready = prepare(replace(row, sides=sides), row.point(**row.tiny))
+        print(f"{row.name}: {', '.join(ready.works)} agree")
+        for side, reason in ready.absent.items():
+            print(f"{row.name}: {side} left out: {reason}")
+            wrong += not reason.startswith("Missing: ")
+        if row.name in DIFFERENCES:
+            error = slope_error(row)
+            print(f"{row.name}: gradients differ from differences by {error:.0e}")
+            wrong += error > 1e-6
+        for how in row.sweeps:
+            forward, backward = degrees(row, how)
+            print(f"{row.name}: degree in {how.argument} {forward} forward, {backward} backward")
+            wrong += forward != backward
+    return int(wrong > 0)
