@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "CacheWarning",
     "CostError",
     "InputError",
     "ShapeError",
@@ -39,6 +40,10 @@ class InputError(SymbackpropError, ValueError, TypeError):
 
 class CostError(SymbackpropError):
     """A backward pass whose big-O exceeds the forward's; such a kernel is never returned."""
+
+
+class CacheWarning(UserWarning):
+    """Something in the folder of compiled kernels cannot be used; the result is right, it took longer."""
 
 
 def excerpt(obj: object) -> str:

@@ -1,4 +1,4 @@
-"""The story of a compilation, told once: SymPy in, kernel out.
+"""The story of a compilation, told once: SymPy in, source text out.
 
 translate      SymPy -> Graph                                         frontend
 simplify       algebra, stable forms                                  rewrite
@@ -7,7 +7,9 @@ build_bprop    Graph -> Graph of the gradients                        autodiff
 simplify       again: the derivative shows new patterns               rewrite
 certify        cost polynomials; refuse a backward pass of larger O   cost
 make_plan      fusion, residuals, memory                              plan
-Kernel         source text, loaded                                    codegen, runtime
+emit_module    source text                                            codegen
+
+`symbackprop.compiler` loads it.
 """
 
 from __future__ import annotations
@@ -16,12 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import sympy as sp
-
 import symbackprop.ops  # noqa: F401 - fills the registry
 from symbackprop.autodiff.bprop import build_bprop
+from symbackprop.certificate import Certificate, described
 from symbackprop.codegen.externals import Support
-from symbackprop.codegen.module import ModulePlan
+from symbackprop.codegen.module import ModulePlan, emit_module
 from symbackprop.cost import Count, count, dominating, ratio_bound
 from symbackprop.errors import CostError, InputError, message
 from symbackprop.frontend.program import Program
@@ -29,97 +30,52 @@ from symbackprop.frontend.translate import translate
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import Graph, substitute, toposort
 from symbackprop.ir.node import Const, Input, Node
+from symbackprop.ir.recurrence import made_along
 from symbackprop.ir.sizes import read_sizes
 from symbackprop.ir.types import TensorType
 from symbackprop.options import Options
-from symbackprop.plan.plan import Plan, index_checks, make_plan, range_checks
+from symbackprop.plan.plan import CountCheck, Plan, RangeCheck, index_checks, make_plan, range_checks
 from symbackprop.plan.products import choose_paths
 from symbackprop.plan.residuals import split_bprop
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
+from symbackprop.rewrite.recurrences import rework_scans
 from symbackprop.rewrite.rules import RULES_LOWERED
-from symbackprop.runtime import lapack, special
-from symbackprop.runtime.kernel import Kernel, Record
+from symbackprop.runtime import apart, beyond, lapack, special
+from symbackprop.runtime.interface import Costs, CountRange, IndexRange, Interface, PositionRange
 from symbackprop.runtime.straightline import IMPORTS
 from symbackprop.runtime.straightline import source as straight_line_source
 
-__all__ = ["Certificate", "compile"]
+__all__ = ["Built", "build"]
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """What a kernel costs, as SymPy polynomials in the size symbols.
+class Built:
+    """A compiled program.
 
     Attributes:
-        fprop, bprop: operations of the forward and of the backward pass alone.
-        ratio_bound: bprop/fprop is at most this for all sizes of 1 and more.
-        fprop_calls, bprop_calls: how many of the operations are library calls (exp, tanh ...).
-        fprop_bytes, bprop_bytes: bytes read from and written to arrays.
+        source: the generated module's text.
+        interface: its arguments and results.
+        plan: what the text was made from.
+        certificate: what it costs.
     """
 
-    fprop: sp.Expr
-    bprop: sp.Expr
-    ratio_bound: float
-    fprop_calls: sp.Expr
-    bprop_calls: sp.Expr
-    fprop_bytes: sp.Expr
-    bprop_bytes: sp.Expr
-
-    def __str__(self) -> str:
-        return (
-            f"fprop: {self.fprop} operations ({self.fprop_calls} library calls), {self.fprop_bytes} bytes\n"
-            f"bprop: {self.bprop} operations ({self.bprop_calls} library calls), {self.bprop_bytes} bytes\n"
-            f"bprop / fprop <= {self.ratio_bound:.3g} for all sizes >= 1"
-        )
+    source: str
+    interface: Interface
+    plan: ModulePlan
+    certificate: Certificate
 
 
-def compile(  # noqa: A001 - the verb users expect
+def build(
     expr: Any,
     wrt: Any = None,
     *,
     inputs: Any = None,
     names: Mapping[str, Any] | None = None,
     batch: Mapping[Any, Any] | None = None,
-    dtype: str = "float64",
-    name: str = "kernel",
-) -> Kernel:
-    """Return the kernel that computes `expr` and its gradients.
-
-    Args:
-        expr: scalar `Expr`, `MatrixExpr`, `Matrix`, `NDimArray`, array expression, or lists, tuples or dicts of these,
-            nested as the results shall be; a dict's keys are strings or symbols. Or a program, see below.
-        wrt: symbol(s) or input name(s) to differentiate for; default every real-valued input that occurs.
-        inputs: calling order, a sequence or a dict name -> entry; default all free symbols by name. An entry may be a
-            list, tuple or Matrix of scalar symbols: one array argument. Symbols of one name become x, x_1, x_2 ... in
-            the order of the sequence.
-        names: labels for intermediates, kept in every listing: label -> expression.
-        batch: inputs that carry a leading axis: input -> size symbol of that axis.
-        dtype: "float64" or "float32".
-        name: title of the generated module.
-
-    Raises:
-        UnsupportedExpressionError: a construct without translation, named with where it stands.
-        ShapeError: symbolic shapes that cannot agree.
-        InputError: wrong names, wrt, inputs or batch.
-        CostError: the backward pass would have a larger big-O than the forward pass.
-
-    Free indices: an integer symbol that only indexes arrays, is in no sum over it and not in `inputs`, makes an axis of
-    the output; several are ordered by name. `A[j, i]` is the transpose of A. In `inputs` it is a number to be passed.
-
-    Programs: an item `Eq(lhs, rhs)` or `Assignment(lhs, rhs)` of a list defines a named intermediate for the items
-    behind it, and any other item is an output:
-
-        sbp.compile([Eq(z, W*x + b), Eq(h, z.applyfunc(tanh)), u.T*h])
-
-    `lhs` is a symbol, a `MatrixSymbol` or `ArraySymbol` of the right shape, or `y[i]` over free indices, read later at
-    any index. Definitions hold in order; one may be replaced by another or by `x += ...` (`AugmentedAssignment`), and
-    outputs see the last. Without outputs the names that nothing reads afterwards are the outputs, in a dict if they are
-    several. A `CodeBlock` and the pair that `sympy.cse` returns are programs too. A list of one output returns it as it
-    is. `Derivative(expr, x)` as output or inside an expression shares its graph with `expr`.
-
-    Cost: linear in the nodes of the expression's graph; numba compiles each kernel function at its first call.
-    """
-    options = Options(dtype=dtype, name=name)
+    options: Options,
+) -> Built:
+    """Return the generated module of an expression; arguments and errors are those of `symbackprop.compile`."""
     program = translate(
         expr, wrt=wrt, inputs=inputs, names=names, batch=batch, options=options, differentiate=_gradient
     )
@@ -132,7 +88,8 @@ def compile(  # noqa: A001 - the verb users expect
     fused = _lower(_tidy(replace(derived, inputs=forward.inputs).replace(ones), options), options)
     plans, residuals = _plans(joint, fused, forward, upstream, program)
     actions, _ = read_sizes(forward.inputs, program.sizes, program.spans)
-    certificate = _certify(joint, len(forward.outputs), plans, program)
+    costs = _certify(joint, len(forward.outputs), plans, program)
+    certificate = Certificate.of(costs, program.symbols)
     module = ModulePlan(
         name=options.name,
         program=program,
@@ -146,9 +103,11 @@ def compile(  # noqa: A001 - the verb users expect
         support=Support("straight_line", IMPORTS, straight_line_source()),
         special=Support("scipy_function", special.IMPORTS, special.source()),
         lapack=Support("lapack_routine", lapack.IMPORTS, lapack.source()),
+        apart=Support(apart.DECORATOR, apart.IMPORTS, apart.source()),
+        beyond=Support("beyond", beyond.IMPORTS, beyond.source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )
-    return Kernel(module, _records(program.arguments, program), _records(program.outputs, program), certificate)
+    return Built(emit_module(module), _interface(module, costs), module, certificate)
 
 
 def _gradient(output: Node, node: Node, upstream: Node) -> Node:
@@ -182,12 +141,19 @@ def _with_gradients(forward: Graph, wrt: Sequence[Node], upstream: tuple[Input, 
 
 
 def _tidy(graph: Graph, options: Options) -> Graph:
-    """Return the graph simplified, products in order."""
-    return choose_paths(simplify(graph, warrant=options.warrant))
+    """Return the graph simplified, products in order, and recurrences without what need not be inside of them."""
+    before, graph = None, choose_paths(simplify(graph, warrant=options.warrant))
+    while graph.roots != before:
+        before = graph.roots
+        moved = rework_scans(graph, lambda step: _tidy(step, options), settle=True)
+        if moved.roots != before:
+            graph = choose_paths(simplify(moved, warrant=options.warrant))
+    return graph
 
 
 def _lower(graph: Graph, options: Options) -> Graph:
     """Return the graph with its reductions in terms of what loops can do."""
+    graph = rework_scans(graph, lambda step: _lower(step, options))
     return simplify(expand_reductions(graph), RULES_LOWERED, warrant=options.warrant)
 
 
@@ -225,15 +191,15 @@ def _plans(
     return plans, split.residuals
 
 
-def _certify(joint: Graph, n_values: int, plans: Mapping[str, Plan], program: Program) -> Certificate:
-    """Return the cost certificate.
+def _certify(joint: Graph, n_values: int, plans: Mapping[str, Plan], program: Program) -> Costs:
+    """Return what the kernel costs.
 
     Raises:
         CostError: a term of the backward cost is not bounded by any term of the forward cost.
     """
     values, grads = joint.outputs[:n_values], joint.outputs[n_values:]
     forward_nodes = toposort(values)
-    seen = set(forward_nodes)
+    seen = {*forward_nodes, *made_along(forward_nodes, toposort(grads))}
     fprop = count(forward_nodes, values)
     bprop = count([n for n in toposort(grads) if n not in seen], grads) if program.wrt else Count(Dim.of(0), Dim.of(0))
     bound = ratio_bound(bprop.flops, fprop.flops)
@@ -247,26 +213,46 @@ def _certify(joint: Graph, n_values: int, plans: Mapping[str, Plan], program: Pr
             )
         )
     backward_bytes = traffic(plans["bprop"]) if "bprop" in plans else Dim.of(0)
-
-    def polynomial(dim: Dim) -> sp.Expr:
-        return as_sympy(dim, program)
-
-    return Certificate(
-        polynomial(fprop.flops),
-        polynomial(bprop.flops),
-        bound,
-        polynomial(fprop.calls),
-        polynomial(bprop.calls),
-        polynomial(traffic(plans["value"])),
-        polynomial(backward_bytes),
+    return Costs(
+        fprop=fprop.flops,
+        bprop=bprop.flops,
+        ratio_bound=bound,
+        fprop_calls=fprop.calls,
+        bprop_calls=bprop.calls,
+        fprop_bytes=traffic(plans["value"]),
+        bprop_bytes=backward_bytes,
     )
 
 
-def as_sympy(dim: Dim, program: Program) -> sp.Expr:
-    """Return a size polynomial in the user's own size symbols."""
-    return sp.Add(*(c * sp.Mul(*(program.symbols[s] ** e for s, e in m)) for m, c in dim.terms))
+def _interface(plan: ModulePlan, costs: Costs) -> Interface:
+    """Return the interface of the module that is made from `plan`."""
+    program = plan.program
+    position = {a.identifier: k for k, a in enumerate(program.arguments)}
+    return Interface(
+        name=plan.name,
+        arguments=program.arguments,
+        outputs=program.outputs,
+        container=program.container,
+        layout=program.layout,
+        wrt=program.wrt,
+        free=program.free,
+        sizes=dict(program.sizes),
+        symbols={identifier: described(symbol) for identifier, symbol in program.symbols.items()},
+        size_actions=plan.size_actions,
+        index_checks=tuple(
+            IndexRange(position[c.index.name], c.offset, c.size)
+            for c in plan.index_checks
+            if isinstance(c.index, Input)
+        ),
+        range_checks=tuple(map(_range, plan.range_checks)),
+        workspaces={name: p.workspace.slots for name, p in plan.plans.items()},
+        costs=costs,
+    )
 
 
-def _records(items: Sequence[Any], program: Program) -> list[Record]:
-    """Return the public records of arguments or outputs."""
-    return [Record(i.name, tuple(as_sympy(d, program) for d in i.shape), i.dtype) for i in items]
+def _range(check: RangeCheck | CountCheck) -> PositionRange | CountRange:
+    """Return a check without the graph it refers to."""
+    if isinstance(check, CountCheck):
+        return CountRange(check.count)
+    source = check.source.name if isinstance(check.source, Input) else "an indexed value"
+    return PositionRange(source, check.axis, check.first, check.last, check.size, check.counts)

@@ -1,15 +1,26 @@
-"""What arguments must satisfy, as statements: sizes read off and compared, ranges, entries of indices."""
+"""The form of arguments and what they must satisfy, as statements: sizes, ranges, entries of indices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from symbackprop.codegen.expression import tuple_text
+from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim, never_negative
 from symbackprop.ir.node import Input
 from symbackprop.ir.sizes import Action, Bind, Given
 from symbackprop.plan.plan import CountCheck, IndexCheck, RangeCheck
 
-__all__ = ["index_check", "range_check", "size_action"]
+__all__ = ["VECTOR", "canonical", "index_check", "range_check", "size_action"]
+
+
+#: Numba leaves out the branch that does not fit the argument; a reshape costs as much as a short kernel.
+VECTOR = '''@jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)'''
 
 
 def size_action(
@@ -74,3 +85,21 @@ def index_check(
     else:
         condition = f"{variable}.size > 0 and ({variable}.min() < {low} or {variable}.max() >= {high})"
     return [f"if {condition}:", f'    raise IndexError("{what} lies outside {low} ... {high} - 1")']
+
+
+def canonical(variable: str, argument: Argument, keep_shape: str | None) -> list[str]:
+    """Return the statements that bring an argument into the form the kernels take, its shape kept in `keep_shape`."""
+    core = argument.core_shape
+    if not core:
+        cast = argument.dtype if argument.dtype != "int64" else "np.int64"
+        return [f"    {variable} = {cast}({variable})"]
+    if not argument.unit_axes:
+        return [f"    {variable} = np.ascontiguousarray({variable})"]
+    lines = [f"    {keep_shape} = {variable}.shape"] if keep_shape else []
+    kept = [k for k in range(len(argument.shape)) if k not in argument.unit_axes]
+    if len(core) == 1:
+        return [*lines, f"    {variable} = vector({variable})"]
+    # An axis before the unit axes is counted from the front, one behind them from the back: both forms then agree.
+    at = [k if k < argument.unit_axes[0] else k - len(argument.shape) for k in kept]
+    shape = tuple_text(f"{variable}.shape[{k}]" for k in at)
+    return [*lines, f"    {variable} = np.ascontiguousarray({variable}).reshape({shape})"]

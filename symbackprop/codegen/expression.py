@@ -14,7 +14,18 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-__all__ = ["call", "fill_template", "helper_source", "literal", "name", "operator", "subscript", "text", "tuple_text"]
+__all__ = [
+    "call",
+    "fill_template",
+    "helper_source",
+    "literal",
+    "name",
+    "numpy_type",
+    "operator",
+    "subscript",
+    "text",
+    "tuple_text",
+]
 
 _OPERANDS = "xyzuvw"
 
@@ -68,7 +79,13 @@ def operator(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
 
 
 def subscript(array: str, index: Sequence[str]) -> ast.expr:
-    """Return `array[index]`; an index is source text of this package's making."""
+    """Return `array[index]`; an index is source text of this package's making.
+
+    Of a row `x[t]` that is `x[t, index]`.
+    """
+    if array.endswith("]"):
+        array, _, rows = array[:-1].partition("[")
+        index = (rows, *index)
     at = [parse(i) for i in index]
     where: ast.expr = at[0] if len(at) == 1 else ast.Tuple(at, ast.Load())
     return ast.Subscript(name(array), where, ast.Load())
@@ -78,6 +95,11 @@ def tuple_text(parts: Iterable[object]) -> str:
     """Return the parts as source text of a tuple, `(n,)` for a single one."""
     items = [str(part) for part in parts]
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def numpy_type(dtype: str) -> str:
+    """Return a dtype as generated modules call it."""
+    return {"int64": "np.int64", "bool": "np.bool_"}.get(dtype, dtype)
 
 
 def fill_template(

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.codegen import selftest
-from symbackprop.codegen.checks import index_check, range_check, size_action
-from symbackprop.codegen.expression import helper_source, tuple_text
+from symbackprop.codegen.checks import VECTOR, canonical, index_check, range_check, size_action
+from symbackprop.codegen.expression import helper_source, numpy_type, tuple_text
 from symbackprop.codegen.externals import Support, foreign, helper_names
-from symbackprop.codegen.kernel import KernelText, emit_kernel
+from symbackprop.codegen.into import FITS, INTO, SPAN, WORKSPACE, check_targets, find_targets
+from symbackprop.codegen.kernel import KernelText, emit_kernel, is_long, loops_write
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
-from symbackprop.frontend.program import Argument, Program
+from symbackprop.frontend.program import Program
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.external import External
 from symbackprop.ir.node import Input, Node
@@ -24,8 +25,8 @@ from symbackprop.plan.plan import CountCheck, IndexCheck, Plan, RangeCheck
 
 __all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
 
-#: Statements from which a straight-line kernel goes to LLVM directly.
-LONG = 100
+#: Longest tuple that numba takes as one of two values of a variable; CPython builds longer ones from lists.
+_MOST_IN_TUPLE = 29
 
 #: Public functions of a generated module.
 FUNCTIONS = ("value", "fprop", "bprop", "value_and_grad")
@@ -48,6 +49,8 @@ class ModulePlan:
         support: the decorator that long straight-line kernels carry.
         special: the function that binds special functions of SciPy's C library.
         lapack: the function that binds routines of LAPACK.
+        apart: the decorator of kernels that write to arrays.
+        beyond: the function that binds the C library's functions in vectorised loops, for large arguments.
     """
 
     name: str
@@ -63,6 +66,8 @@ class ModulePlan:
     support: Support | None = None
     special: Support | None = None
     lapack: Support | None = None
+    beyond: Support | None = None
+    apart: Support | None = None
 
 
 def emit_module(plan: ModulePlan) -> str:
@@ -78,7 +83,9 @@ class _ModuleWriter:
         self.arguments = plan.program.arguments
         self.helpers = Helpers()
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names([*FUNCTIONS, *helper_names(), "scratch"])
+        names = Names(
+            [*FUNCTIONS, INTO, WORKSPACE, "fits", "span", "meet", "vector", *helper_names(), "scratch", "fresh"]
+        )
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -89,7 +96,7 @@ class _ModuleWriter:
         bound = {a.symbol for a in plan.size_actions if isinstance(a, Bind)}
         self.bound = [s for s in sorted(plan.program.sizes) if s in bound]
         self.texts = {name: self._kernel_text(name) for name in FUNCTIONS if name in plan.plans}
-        self.long = {name for name, text in self.texts.items() if plan.support and _is_long(text, plan.plans[name])}
+        self.long = {name for name, text in self.texts.items() if plan.support and is_long(text, plan.plans[name])}
 
     def text(self) -> str:
         """Return the module."""
@@ -97,9 +104,18 @@ class _ModuleWriter:
         parts = [self._head(), *self._helper_functions()]
         if self.plan.support and self.long:
             parts.append(self.plan.support.source)
+        if self.plan.apart and self._apart():
+            parts.append(self.plan.apart.source)
+        if any(a.unit_axes and len(a.core_shape) == 1 for a in self.arguments):
+            parts.append(VECTOR)
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions
+        if "value_and_grad" in self.texts:
+            into = self._into()
+            parts += [FITS, *([SPAN] if "if meet(" in into else []), into]
+        if self._scratch("value_and_grad"):
+            parts.append(self._workspace())
         parts.append(selftest.emit(self.plan, self.wrt))
         return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -118,17 +134,21 @@ class _ModuleWriter:
             lines += [
                 "fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and",
                 "value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.",
+                f"{INTO}(...) takes arrays for the gradients after the inputs, and allocates nothing.",
             ]
         if any(text.workspace for text in self.texts.values()):
             lines.append(
                 "The optional last argument `work` is a tuple of scratch arrays to be used again from call to call."
             )
+        if self._scratch("value_and_grad"):
+            lines.append(f"{WORKSPACE}(...) makes that of value_and_grad and {INTO}.")
         if self.plan.summary:
             lines += ["", *map(_one_line, self.plan.summary)]
         needed = [*(self.plan.support.imports if self.plan.support and self.long else ())]
+        needed += self.plan.apart.imports if self._apart() and self.plan.apart else ()
         needed += [
             line
-            for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+            for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
             for line in support.imports
         ]
         plain = sorted({line for line in needed if line.startswith("import ")})
@@ -142,7 +162,7 @@ class _ModuleWriter:
         return "\n".join(lines)
 
     def _helper_functions(self) -> list[str]:
-        taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+        taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
         parts = [part for support, bound in taken for part in (support.source, bound)]
         own = [f for f in self.helpers.functions if not isinstance(f, External)]
         parts += [f"@{self.helpers.decorator(f)}\n{helper_source(f, self.plan.real)}" for f in own]
@@ -194,7 +214,8 @@ class _ModuleWriter:
         if inner:
             names = Names([*self.taken, *(v for _, v in (*text.inputs, *text.arrays))])
             scalars = [names.fresh(r if r.isidentifier() else "out") for r in scalars]
-            lines += self._call_kernel(name, text, scalars)
+            lines += [f"    {v} = np.empty({self._shape(n.shape)}, {numpy_type(n.dtype)})" for n, v in text.arrays]
+            lines += self._call_kernel(name, text, [v for _, v in text.arrays], scalars)
         else:
             lines += [f"    {line}" for line in text.body]
         lines += self._return(name, text, scalars)
@@ -205,13 +226,18 @@ class _ModuleWriter:
         text = self.texts[name]
         return bool(text.arrays or text.workspace or text.sizes) or name in self.long
 
+    def _apart(self) -> bool:
+        """Whether some kernel is compiled as one whose arrays share no memory."""
+        return any(loops_write(text) and name not in self.long for name, text in self.texts.items())
+
     def _kernel(self, name: str, text: KernelText) -> list[str]:
         parameters = [self.sizes[s] for s in text.sizes]
         parameters += [v for _, v in text.inputs]
         parameters += [v for _, v in text.arrays]
         parameters += [v for _, _, v in text.workspace]
         scalars = [r for r in text.results if r is not None]
-        decorator = self.plan.support.decorator if self.plan.support and name in self.long else "jit"
+        decorator = self.plan.apart.decorator if self.plan.apart and loops_write(text) else "jit"
+        decorator = self.plan.support.decorator if self.plan.support and name in self.long else decorator
         lines = [f"@{decorator}", f"def _{name}({', '.join(parameters)}):"]
         lines.append(f'    """{_KERNEL_DOCS[name]}"""')
         lines += [f"    {line}" for line in text.body]
@@ -219,18 +245,59 @@ class _ModuleWriter:
             lines.append(f"    return {scalars[0] if len(scalars) == 1 else ', '.join(scalars)}")
         return lines
 
-    def _call_kernel(self, name: str, text: KernelText, scalars: Sequence[str]) -> list[str]:
-        lines = [f"    {v} = np.empty({self._shape(n.shape)}, {_numpy_type(n.dtype)})" for n, v in text.arrays]
-        work: list[str] = []
+    def _call_kernel(self, name: str, text: KernelText, arrays: Sequence[str], scalars: Sequence[str]) -> list[str]:
+        lines: list[str] = []
         if text.workspace:
-            arrays = [f"np.empty({self._shape(shape)}, {_numpy_type(dtype)})" for shape, dtype, _ in text.workspace]
-            lines += ["    if work is None:", f"        scratch = {tuple_text(arrays)}"]
+            fresh = [f"        scratch = {self._scratch(name)}"]
+            if len(text.workspace) > _MOST_IN_TUPLE:
+                # numba refuses a variable that gets a tuple as long as this in one of two places.
+                fresh = [f"        fresh = {self._scratch(name)}", "        scratch = fresh"]
+            lines += ["    if work is None:", *fresh]
             lines += ["    else:", "        scratch = work"]
-            work = ["*scratch"]
-        values = [v for _, v in (*text.inputs, *text.arrays)]
-        called = [*(self.sizes[s] for s in text.sizes), *values, *work]
+        values = [*(v for _, v in text.inputs), *arrays]
+        called = [*(self.sizes[s] for s in text.sizes), *values, *(["*scratch"] if text.workspace else [])]
         target = f"{', '.join(scalars)} = " if scalars else ""
         return [*lines, f"    {target}_{name}({', '.join(called)})"]
+
+    def _scratch(self, name: str) -> str:
+        """Return the scratch arrays of a function as source text; "" if it needs none or does not exist."""
+        memory = self.texts[name].workspace if name in self.texts else ()
+        arrays = [f"np.empty({self._shape(shape)}, {numpy_type(dtype)})" for shape, dtype, _ in memory]
+        return tuple_text(arrays) if arrays else ""
+
+    def _workspace(self) -> str:
+        """Return the function that makes the scratch arrays of value_and_grad."""
+        doc = f"Return scratch arrays for value_and_grad and {INTO} with arguments of these shapes."
+        head = ["@jit", f"def {WORKSPACE}({', '.join(self._parameters())}):", f'    """{doc}"""']
+        return "\n".join([*head, *self._prologue("value"), f"    return {self._scratch('value_and_grad')}"])
+
+    def _into(self) -> str:
+        """Return the function that writes arrays where its caller wants them."""
+        text, inner = self.texts["value_and_grad"], self._has_kernel("value_and_grad")
+        n = len(self.plan.program.outputs)
+        nodes = self.plan.plans["value_and_grad"].graph.outputs
+        writing = find_targets(
+            list(zip(self.plan.program.outputs, nodes[:n], strict=True)),
+            list(zip(self.wrt, nodes[n:], strict=True)),
+            variables=self.variables,
+            passed=self.shapes,
+            shape=self._shape,
+            names=Names([*self.taken, *(v for _, v in text.inputs)]),
+        )
+        targets = [t.variable for t in writing.targets]
+        parameters = [*self._parameters(), *targets, *(["work=None"] if text.workspace else [])]
+        lines = ["@jit", f"def {INTO}({', '.join(parameters)}):", f'    """{writing.doc}"""']
+        lines += self._prologue("value_and_grad") if inner else []
+        read = [v for n, v in text.inputs if n.rank] if inner else []
+        lines += [f"    {line}" for line in check_targets(writing.targets, read)]
+        value = writing.values[0] if len(writing.values) == 1 else tuple_text(writing.values)
+        if inner:
+            scalars = [*writing.values, *writing.entries]
+            lines += self._call_kernel("value_and_grad", text, writing.arrays, scalars)
+        else:
+            call = f"value_and_grad({', '.join(self._parameters())})"
+            lines.append(f"    {value}, {tuple_text(writing.entries)} = {call}")
+        return "\n".join([*lines, *([f"    return {value}"] if writing.values else [])])
 
     def _return(self, name: str, text: KernelText, scalars: Sequence[str]) -> list[str]:
         arrays = iter(v for _, v in text.arrays)
@@ -259,7 +326,7 @@ class _ModuleWriter:
         lines: list[str] = []
         for a in self.arguments:
             shape = self.shapes.get(a.identifier) if name != "value" else None
-            lines += _canonical(self.variables[a.identifier], a, shape)
+            lines += canonical(self.variables[a.identifier], a, shape)
         if self.needs_sizes:
             call = f"_sizes({', '.join(self._parameters())})"
             target = _targets([self.sizes[s] for s in self.bound])
@@ -329,40 +396,9 @@ _KERNEL_DOCS = {
 }
 
 
-def _is_long(text: KernelText, plan: Plan) -> bool:
-    """Whether a kernel is straight-line real code long enough that numba's type inference would be felt."""
-    real = all(n.type.is_real for n in (*plan.graph.outputs, *(n for n, _ in text.inputs)))
-    operations = sum(len(n.args) for n in plan.graph.nodes())
-    if (len(text.body) < LONG and operations < 8 * LONG) or text.sizes or text.workspace or not real:
-        return False
-    zero = ("[...] = 0.0", "[...] = float32(0.0)")
-    statements = [line for line in text.body if not line.startswith("#") and not line.endswith(zero)]
-    return not any(line.startswith((" ", "for ", "if ")) or "[...]" in line for line in statements)
-
-
-def _canonical(variable: str, argument: Argument, keep_shape: str | None) -> list[str]:
-    """Return the statements that bring an argument into the form the kernels take, its shape kept in `keep_shape`."""
-    core = argument.core_shape
-    if not core:
-        cast = argument.dtype if argument.dtype != "int64" else "np.int64"
-        return [f"    {variable} = {cast}({variable})"]
-    if not argument.unit_axes:
-        return [f"    {variable} = np.ascontiguousarray({variable})"]
-    lines = [f"    {keep_shape} = {variable}.shape"] if keep_shape else []
-    kept = [k for k in range(len(argument.shape)) if k not in argument.unit_axes]
-    # An axis before the unit axes is counted from the front, one behind them from the back: both forms then agree.
-    at = [k if k < argument.unit_axes[0] else k - len(argument.shape) for k in kept]
-    shape = f"{variable}.size" if len(core) == 1 else tuple_text(f"{variable}.shape[{k}]" for k in at)
-    return [*lines, f"    {variable} = np.ascontiguousarray({variable}).reshape({shape})"]
-
-
 def _targets(names: Sequence[str]) -> str:
     """Return the left side of an unpacking assignment."""
     return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
-
-
-def _numpy_type(dtype: str) -> str:
-    return {"int64": "np.int64", "bool": "np.bool_"}.get(dtype, dtype)
 
 
 def _one_line(text: str) -> str:

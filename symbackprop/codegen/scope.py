@@ -48,7 +48,7 @@ class Helpers:
 
     def decorators(self) -> list[str]:
         """Return the assignments that define the decorators of a module."""
-        lines = ['jit = njit(error_model="numpy")']
+        lines = ['jit = njit(error_model="numpy", nogil=True)']
         if self.inlined:
             lines.append('inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})')
         return lines
@@ -61,16 +61,24 @@ class Scope:
         plan: the plan being written out.
         names: allocates variables of the function.
         checks: checks still to be written, by the computed index that they are on.
+        sums: the variable that every entry of a value is added to as it is computed.
     """
 
     def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers) -> None:
         self.plan = plan
         self.names = names
         self.checks: dict[Node, list[IndexCheck]] = {}
+        self.sums: dict[Node, str] = {}
         self._sizes = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
         self._helpers = helpers
         self._variables: dict[Node, str] = {}
         self._formulas: dict[Node, str] = {}
+
+    def inside(self, plan: Plan) -> Scope:
+        """Return the scope of the steps of a recurrence, which share the function's variables."""
+        inner = Scope(plan, self.names, {}, self._helpers)
+        inner._sizes = self._sizes
+        return inner
 
     def bind(self, node: Node, variable: str) -> None:
         """Let `node` be known under `variable`."""

@@ -10,12 +10,13 @@ from symbackprop.codegen.formulas import formula
 from symbackprop.codegen.loops import emit_loop, emit_piece
 from symbackprop.codegen.positions import Index, Where, axis_position, leaf_entry
 from symbackprop.codegen.scope import Scope
+from symbackprop.codegen.strips import emit_strip
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.node import Input, Node
 from symbackprop.plan.access import is_leaf, library_operands
 from symbackprop.plan.memory import is_whole
 from symbackprop.plan.products import as_matrix_product
-from symbackprop.plan.steps import Call, Loop, Product, Step, Write
+from symbackprop.plan.steps import Call, Loop, Product, Step, Strip, Write
 
 __all__ = ["emit_step"]
 
@@ -31,6 +32,10 @@ def emit_step(step: Step, scope: Scope) -> list[str]:
             return _emit_write(step, scope)
         case Call():
             return _emit_call(step, scope)
+        case Strip():
+            return emit_strip(step, scope)
+        case _:
+            raise TypeError("the steps of a recurrence are written by their kernel")
 
 
 def _emit_product(step: Product, scope: Scope) -> list[str]:

@@ -1,4 +1,7 @@
-"""Every family of constructs; importing this module registers their handlers. A new family is a new name here."""
+"""Every family of constructs; importing this module registers their handlers. A new family is a new name here.
+
+`function` is had from here: what it reads of the user's definitions may be of any family.
+"""
 
 from symbackprop.frontend import (
     array_algebra,
@@ -17,9 +20,11 @@ from symbackprop.frontend import (
     norms,
     products,
     rearrangements,
+    recurrences,
     scalars,
     sums,
 )
+from symbackprop.frontend.declared import function
 
 __all__ = [
     "array_algebra",
@@ -30,6 +35,7 @@ __all__ = [
     "deltas",
     "extrema",
     "forms",
+    "function",
     "functions",
     "indexed",
     "linear_algebra",
@@ -38,6 +44,7 @@ __all__ = [
     "norms",
     "products",
     "rearrangements",
+    "recurrences",
     "scalars",
     "sums",
 ]

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 import sympy as sp
 
+from symbackprop.deferred import Deferred
 from symbackprop.ir.node import Broadcast, Const, Node
 from symbackprop.ir.registry import Domain, Primitive, Trait, elementwise
 from symbackprop.ops import external, special_math
+
+sc = Deferred("scipy.special")
 
 __all__ = [
     "airy_ai",

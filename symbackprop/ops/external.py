@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from typing import Any
 
-import scipy.linalg.cython_lapack as lapack
-import scipy.special as sc
-
+from symbackprop.deferred import Deferred, imported
 from symbackprop.ir.external import External
+
+sc = Deferred("scipy.special")
 
 __all__ = [
     "dgetrf",
@@ -68,16 +69,21 @@ scipy_airy_bi = External("scipy_airy_bi", "__pyx_fuse_1airy", 1, sc.airy, 4, 2)
 scipy_airy_bi_prime = External("scipy_airy_bi_prime", "__pyx_fuse_1airy", 1, sc.airy, 4, 3)
 
 
-def _routine(name: str, arity: int) -> External:
-    """Return a routine of LAPACK; called from Python it takes `ctypes` views of arrays."""
-    capsule = vars(lapack)["__pyx_capi__"][name]
+@functools.cache
+def _located(name: str, arity: int) -> Any:
+    """Return a routine by its address."""
+    capsule = imported("scipy.linalg.cython_lapack", "__pyx_capi__")[name]
     signature = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))(capsule)
     locate = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
     address = locate(("PyCapsule_GetPointer", ctypes.pythonapi))(capsule, signature)
-    routine = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arity)(address)
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arity)(address)
+
+
+def _routine(name: str, arity: int) -> External:
+    """Return a routine of LAPACK; called from Python it takes `ctypes` views of arrays."""
 
     def call(*args: Any) -> None:
-        routine(*args)
+        _located(name, arity)(*args)
 
     return External(name, name, arity, call, is_routine=True)
 

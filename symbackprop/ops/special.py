@@ -12,9 +12,9 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sc
 import sympy as sp
 
+from symbackprop.deferred import Deferred
 from symbackprop.ir.node import Node
 from symbackprop.ir.registry import Domain, Trait, elementwise
 from symbackprop.ops import external, special_math
@@ -23,6 +23,8 @@ from symbackprop.ops.bessel import order_of
 from symbackprop.ops.transcendental import cos, exp, log, sin
 from symbackprop.ops.trigonometry import sinc
 from symbackprop.ops.vector_forms import VECTOR
+
+sc = Deferred("scipy.special")
 
 __all__ = [
     "beta",

@@ -12,15 +12,17 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special
 import sympy as sp
 
+from symbackprop.deferred import Deferred
 from symbackprop.ir.node import Const, Node
 from symbackprop.ir.registry import Domain, Trait, elementwise
 from symbackprop.ops import scalar_math
 from symbackprop.ops.arithmetic import fold, integer_power
 from symbackprop.ops.logic import and_, eq, le, select
 from symbackprop.ops.vector_forms import VECTOR
+
+sc = Deferred("scipy.special")
 
 __all__ = [
     "atan",
@@ -104,19 +106,19 @@ def power(out: Node, x: Node, y: Node) -> Partials:
     return (by_base, out * log(select(edge, Const(1, out.type), x)))
 
 
-@elementwise(numpy=np.sin, emit="math.sin(x)", sympy=sp.sin, traits=SLOW | Trait.ODD)
+@elementwise(numpy=np.sin, emit="math.sin(x)", sympy=sp.sin, vector=VECTOR["sin"], traits=SLOW | Trait.ODD)
 def sin(out: Node, x: Node) -> Partials:
     """sin(x): partial cos(x)."""
     return (cos(x),)
 
 
-@elementwise(numpy=np.cos, emit="math.cos(x)", sympy=sp.cos, traits=SLOW | Trait.EVEN)
+@elementwise(numpy=np.cos, emit="math.cos(x)", sympy=sp.cos, vector=VECTOR["cos"], traits=SLOW | Trait.EVEN)
 def cos(out: Node, x: Node) -> Partials:
     """cos(x): partial -sin(x)."""
     return (-sin(x),)
 
 
-@elementwise(numpy=np.tan, emit="math.tan(x)", sympy=sp.tan, traits=SLOW | Trait.ODD)
+@elementwise(numpy=np.tan, emit="math.tan(x)", sympy=sp.tan, vector=VECTOR["tan"], traits=SLOW | Trait.ODD)
 def tan(out: Node, x: Node) -> Partials:
     """tan(x): partial 1 + out**2, a sum of positive terms."""
     return (1.0 + integer_power(out, attr=(2,)),)
@@ -156,7 +158,7 @@ def atan(out: Node, x: Node) -> Partials:
     return (1.0 / (1.0 + integer_power(x, attr=(2,))),)
 
 
-@elementwise(numpy=scipy.special.erf, emit="math.erf(x)", sympy=sp.erf, vector=VECTOR["erf"], traits=SLOW | Trait.ODD)
+@elementwise(numpy=sc.erf, emit="math.erf(x)", sympy=sp.erf, vector=VECTOR["erf"], traits=SLOW | Trait.ODD)
 def erf(out: Node, x: Node) -> Partials:
     """The error function: partial 2/sqrt(pi)*exp(-x**2)."""
     return ((2.0 / math.sqrt(math.pi)) * exp(-integer_power(x, attr=(2,))),)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.ir.node import Node, Scatter
 from symbackprop.ir.types import AxisMap, TensorType
-from symbackprop.plan.access import is_leaf, library_operands, reads
-from symbackprop.plan.steps import Call, Loop, Product, Step, Write
+from symbackprop.plan.access import is_leaf, library_operands, reads, recurrence_operands
+from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Step, Strip, Write, loops_of
 
 __all__ = ["Workspace", "assign_slots", "is_whole", "made_by", "read_by"]
 
@@ -30,7 +30,16 @@ class Workspace:
 
 def made_by(step: Step) -> list[Node]:
     """Return the values a step computes."""
-    return list(step.members) if isinstance(step, Loop) else [step.node]
+    match step:
+        case Loop(members=members):
+            return list(members)
+        case Recur(scans=scans):
+            return list(scans)
+        case Strip(packed=packed):
+            members = [node for loop in loops_of(step) for node in loop.members]
+            return list(dict.fromkeys([*(p.copy for p in packed), *members]))
+        case _:
+            return [step.node]
 
 
 def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
@@ -39,6 +48,10 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
         case Loop(members=members):
             for node in members:
                 yield from (source for source, _ in reads(node, stored))
+        case Strip(packed=packed):
+            yield from (p.source for p in packed)
+            for loop in loops_of(step):
+                yield from read_by(loop, stored)
         case Product(node=node):
             yield from node.args
         case Write(node=node, inline=inline):
@@ -50,42 +63,97 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
                     yield from (source for source, _ in reads(member, stored) if source not in inline[k])
         case Call(node=node):
             yield from (source for source, _ in library_operands(node))
+        case Recur(scans=scans):
+            yield from recurrence_operands(scans[0])
 
 
-def assign_slots(steps: list[Step], stored: set[Node], results: Iterable[Node]) -> Workspace:
+def assign_slots(
+    steps: Sequence[Step], stored: set[Node], results: Iterable[Node], local: Mapping[Node, Local] | None = None
+) -> Workspace:
     """Return the workspace: each stored array that is no result gets a slot, free again after its last reader.
 
-    Slots are shared by values of equal type (shape and dtype). One pass forward, one to find the last readers.
+    Slots are shared by values of equal type (shape and dtype). A value that lives within one iteration of a strip takes
+    turns with others of that strip; one that outlives it has its slot for all of the strip. One pass forward and one to
+    find the last readers for each level of strips.
     """
     results = set(results)
-    last: dict[Node, int] = {}
-    for at, step in enumerate(steps):
-        for node in read_by(step, stored):
-            last[node] = at
     within = _made_in_place(steps, stored, results)
-    slots: list[TensorType] = []
-    free: dict[TensorType, list[int]] = {}
-    where: dict[Node, int] = {}
-    for at, step in enumerate(steps):
-        for made in made_by(step):
-            node = within.get(made, made)
-            if node.rank == 0 or node not in stored or node in results or node in where:
-                continue
-            available = free.get(node.type)
-            if available:
-                where[node] = available.pop()
-            else:
-                where[node] = len(slots)
-                slots.append(node.type)
-        done = dict.fromkeys([*read_by(step, stored), *made_by(step)])
-        for node in done:
-            if node in where and last.get(node, at) == at and not is_leaf(node):
-                free.setdefault(node.type, []).append(where[node])
-                last[node] = -1
-    return Workspace(tuple(slots), where, within)
+    slots = _Slots({n for n in stored if n not in results}, within, local or {}, stored)
+    slots.run(steps, 0)
+    return Workspace(tuple(slots.types), slots.at, within)
 
 
-def _made_in_place(steps: list[Step], stored: set[Node], results: set[Node]) -> dict[Node, Node]:
+class _Slots:
+    """Slots handed out so far."""
+
+    def __init__(
+        self,
+        wanted: set[Node],
+        within: Mapping[Node, Node],
+        local: Mapping[Node, Local],
+        stored: set[Node],
+        outer: _Slots | None = None,
+    ) -> None:
+        self.wanted = wanted
+        self.within = within
+        self.local = local
+        self.stored = stored
+        self.types: list[TensorType] = [] if outer is None else outer.types
+        self.free: dict[TensorType, list[int]] = {} if outer is None else outer.free
+        self.at: dict[Node, int] = {}
+
+    def run(self, parts: Sequence[Step], depth: int) -> None:
+        """Give slots to the values that live among `parts`, inside `depth` strips. Recursive over strips."""
+        reads = [dict.fromkeys(read_by(part, self.stored)) for part in parts]
+        last = {node: k for k, read in enumerate(reads) for node in read}
+        for k, part in enumerate(parts):
+            made = made_by(part)
+            for value in made:
+                node = self.within.get(value, value)
+                if node in self.wanted and node not in self.at and self._depth(node) == depth:
+                    self._take(node)
+            if isinstance(part, Recur):
+                self._run_inside(part)
+            if isinstance(part, Strip):
+                for packed in part.packed:
+                    self._take(packed.copy)
+                self.run(part.parts, depth + 1)
+                for packed in part.packed:
+                    self.free.setdefault(self._type(packed.copy), []).append(self.at[packed.copy])
+            for node in dict.fromkeys([*reads[k], *made]):
+                if node in self.at and last.get(node, k) == k and self._depth(node) == depth:
+                    self.free.setdefault(self._type(node), []).append(self.at[node])
+                    last[node] = -1
+
+    def _run_inside(self, part: Recur) -> None:
+        """Give slots from the same store to the values of one step of a recurrence; they are back at its end."""
+        outputs = zip(part.scans, part.graph.outputs, strict=True)
+        results = {n for s, n in outputs if n.rank and s.mode != "sum"}
+        part.within = _made_in_place(part.steps, part.stored, results)
+        inner = _Slots({n for n in part.stored if n not in results}, part.within, {}, part.stored, self)
+        inner.run(part.steps, 0)
+        part.slots = inner.at
+
+    def _take(self, node: Node) -> None:
+        if not self._type(node).shape:
+            return
+        available = self.free.get(self._type(node))
+        if available:
+            self.at[node] = available.pop()
+        else:
+            self.at[node] = len(self.types)
+            self.types.append(self._type(node))
+
+    def _depth(self, node: Node) -> int:
+        place = self.local.get(node)
+        return place.depth(node) if place else 0
+
+    def _type(self, node: Node) -> TensorType:
+        place = self.local.get(node)
+        return TensorType(place.shape(node.shape), node.dtype) if place else node.type
+
+
+def _made_in_place(steps: Sequence[Step], stored: set[Node], results: set[Node]) -> dict[Node, Node]:
     """Return value -> scatter for each array that a scatter alone reads, as the whole of what it adds pieces to."""
     readers: dict[Node, int] = {}
     for step in steps:

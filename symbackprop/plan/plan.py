@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import ZERO, Dim, never_negative
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Gather, Node
+from symbackprop.ir.recurrence import every_node, scans_of, steps_inside
 from symbackprop.ir.sizes import Spans, lowest
-from symbackprop.ir.types import AxisMap
 from symbackprop.plan.access import is_leaf
 from symbackprop.plan.fusion import find_steps
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
-from symbackprop.plan.steps import Call, Loop, Product, Step
+from symbackprop.plan.recurrences import own_results
+from symbackprop.plan.steps import Call, Local, Loop, Packed, Product, Recur, Step, Strip, Write, loops_of
+from symbackprop.plan.strips import make_strips
 
 __all__ = ["CountCheck", "IndexCheck", "Plan", "RangeCheck", "index_checks", "make_plan", "range_checks"]
 
@@ -59,12 +61,16 @@ class Plan:
         steps: what is computed, in order.
         stored: values in memory or, as scalars, in variables.
         workspace: scratch arrays.
+        local: the place of each value that lives within one iteration of a strip.
+        packed: arrays that the blocks of a strip read copies of.
     """
 
     graph: Graph
     steps: tuple[Step, ...]
     stored: frozenset[Node]
     workspace: Workspace
+    local: Mapping[Node, Local] = field(default_factory=dict)
+    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = []
@@ -77,7 +83,12 @@ class Plan:
                     lines.append(f"{k}: product {node.spec}")
                 case Call(node=node):
                     lines.append(f"{k}: call {node.op.name}")
-                case _:
+                case Recur(scans=scans, steps=steps):
+                    lines.append(f"{k}: {scans[0].count} times {len(steps)} steps, {len(scans)} results")
+                case Strip():
+                    loops = " | ".join(" x ".join(map(str, loop.domain)) for loop in loops_of(step))
+                    lines.append(f"{k}: strip over {step.extent}, {step.block} at a time: {loops}")
+                case Write():
                     lines.append(f"{k}: write {len(step.node.pieces)} pieces into {step.node.type}")
         lines += [f"slot {s}: {t}" for s, t in enumerate(self.workspace.slots)]
         return "\n".join(lines)
@@ -88,7 +99,7 @@ def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
 
     Cost: linear in the nodes of `graph`.
     """
-    own = _own_results(graph)
+    own = own_results(graph)
     hints = dict(own.hints)
     for node, name in zip(own.outputs, output_names, strict=True):
         if not is_leaf(node):
@@ -96,27 +107,30 @@ def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
     fitted = fit_layouts(Graph(own.inputs, own.outputs, {}, hints))
     steps, stored = find_steps(fitted.outputs)
     results = [n for n in fitted.outputs if n.rank > 0]
-    return Plan(fitted, tuple(steps), frozenset(stored), assign_slots(steps, stored, results))
-
-
-def _own_results(graph: Graph) -> Graph:
-    """Return the graph with a copy for every array result that is an argument, a constant or another result too."""
-    outputs: list[Node] = []
-    for node in graph.outputs:
-        while node.rank and (is_leaf(node) or node in outputs):
-            node = Gather(node, (), [AxisMap((k,)) for k in range(node.rank)], node.shape)  # noqa: PLW2901
-        outputs.append(node)
-    return Graph(graph.inputs, tuple(outputs), graph.names, graph.hints)
+    strips = make_strips(steps, stored, results)
+    workspace = assign_slots(strips.steps, stored, results, strips.local)
+    return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local, strips.packed)
 
 
 def index_checks(graph: Graph) -> list[IndexCheck]:
-    """Return one check per distinct (integer value, offset, axis size) that the program indexes with."""
+    """Return one check per distinct (integer value, offset, axis size) that the program indexes with.
+
+    The indices that steps of a recurrence read are checked before the steps, all rows of them.
+    """
     found: dict[IndexCheck, None] = {}
-    for node in graph.nodes():
-        if isinstance(node, Gather):
-            for size, m in zip(node.args[0].shape, node.spec, strict=True):
-                if m.index is not None:
-                    found[IndexCheck(node.args[1 + m.index], m.offset, size)] = None
+    pending: list[tuple[list[Node], dict[Node, Node]]] = [(graph.nodes(), {})]
+    while pending:
+        nodes, outer = pending.pop()
+        for node in nodes:
+            if isinstance(node, Gather):
+                for size, m in zip(node.args[0].shape, node.spec, strict=True):
+                    if m.index is not None:
+                        index = node.args[1 + m.index]
+                        found[IndexCheck(outer.get(index, index), m.offset, size)] = None
+        for repetition, scans in scans_of(nodes).items():
+            operands = (outer.get(a, a) for a in repetition.args)
+            bound: dict[Node, Node] = dict(zip(repetition.body.inputs, operands, strict=True))
+            pending.append((steps_inside(repetition, scans), bound))
     return list(found)
 
 
@@ -130,7 +144,7 @@ def range_checks(graph: Graph, spans: Spans | None = None) -> list[RangeCheck | 
     spans = spans or {}
     found: dict[RangeCheck | CountCheck, None] = {}
     own = {dim for node in graph.inputs for dim in node.shape}
-    for node in graph.nodes():
+    for node in every_node(graph.roots):
         for dim in node.shape:
             if dim not in own and not never_negative(dim, 0):
                 found[CountCheck(dim)] = None

@@ -1,13 +1,16 @@
-"""The four kinds of step a kernel is made of."""
+"""The kinds of step a kernel is made of."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import Dim
+from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Contraction, Library, Node, Scatter
+from symbackprop.ir.recurrence import Scan
 
-__all__ = ["Call", "Loop", "Product", "Step", "Write"]
+__all__ = ["Call", "Local", "Loop", "Packed", "Product", "Recur", "Step", "Strip", "Write", "loops_of"]
 
 
 @dataclass
@@ -16,10 +19,74 @@ class Loop:
 
     A member is an entry of a value (elementwise, outer product, copy) or a term added to an accumulator. A loop over no
     axes is straight-line scalar code.
+
+    Attributes:
+        along: the axes that the strips around it run over, outermost first.
+        block: how many entries of the first of these are left to the loop's innermost loop; 1 for none.
     """
 
     domain: tuple[Dim, ...]
     members: list[Node] = field(default_factory=list)
+    along: tuple[int, ...] = ()
+    block: int = 1
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes of the loops inside the strips, outer to inner."""
+        inner = tuple(axis for axis in range(len(self.domain)) if axis not in self.along)
+        return (*inner, self.along[0]) if self.block > 1 else inner
+
+
+@dataclass
+class Strip:
+    """Loops that share an outer loop: one iteration of all parts, in order, before the next.
+
+    What one iteration makes and uses is kept for one iteration only.
+
+    Attributes:
+        extent: how far the outer loop runs.
+        parts: loops, and strips within this one.
+        block: how many entries of the axis one iteration takes; more than 1 only outermost.
+        packed: arrays of which the parts read copies of a block's entries, adjacent in memory.
+    """
+
+    extent: Dim
+    parts: list[Loop | Strip]
+    block: int = 1
+    packed: list[Packed] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An array, its copy with the entries of a block adjacent, and which of the array's axes the block is of."""
+
+    source: Node
+    copy: Node
+    axis: int
+
+
+@dataclass(frozen=True)
+class Local:
+    """The place of a value that lives within one iteration of a strip.
+
+    Attributes:
+        kept: the value's axes that the place has.
+        lane: the value's axis of which the place has a block, as its last axis, None if it has none.
+        block: the length of that axis.
+    """
+
+    kept: tuple[int, ...]
+    lane: int | None = None
+    block: int = 1
+
+    def depth(self, node: Node) -> int:
+        """Return within how many strips `node` lives and dies."""
+        return node.rank - len(self.kept)
+
+    def shape(self, full: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        """Return the shape of the place of a value of shape `full`."""
+        kept = tuple(full[axis] for axis in self.kept)
+        return kept if self.lane is None else (*kept, Dim.of(self.block))
 
 
 @dataclass
@@ -47,4 +114,36 @@ class Call:
     node: Library
 
 
-Step = Loop | Product | Write | Call
+@dataclass
+class Recur:
+    """A loop over the steps of a recurrence, each carried out by steps of its own.
+
+    Attributes:
+        scans: the paths of all states in order, then what else the steps make.
+        graph: the program of one step; its outputs are parallel to `scans`.
+        steps: what one step computes, in order.
+        stored: values of one step in memory or, as scalars, in variables.
+        added: values that are never in memory: each entry is added to that scan, a sum, where it is computed.
+        slots: the workspace slot of stored values that are no outputs, of the kernel that this is a step of.
+        within: see `Workspace`.
+    """
+
+    scans: list[Scan]
+    graph: Graph
+    steps: list[Step]
+    stored: set[Node]
+    added: dict[Node, Scan] = field(default_factory=dict)
+    slots: dict[Node, int] = field(default_factory=dict)
+    within: dict[Node, Node] = field(default_factory=dict)
+
+
+Step = Loop | Product | Write | Call | Recur | Strip
+
+
+def loops_of(strip: Strip) -> Iterator[Loop]:
+    """Yield the loops of a strip in order, those of the strips within it included."""
+    for part in strip.parts:
+        if isinstance(part, Strip):
+            yield from loops_of(part)
+        else:
+            yield part

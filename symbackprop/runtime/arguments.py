@@ -12,9 +12,8 @@ from symbackprop.codegen.expression import tuple_text
 from symbackprop.errors import InputError, message
 from symbackprop.frontend.program import Argument
 from symbackprop.ir.dims import Dim
-from symbackprop.ir.node import Input
-from symbackprop.ir.sizes import Action, Bind, Check, Given
-from symbackprop.plan.plan import CountCheck, IndexCheck, RangeCheck
+from symbackprop.ir.sizes import Bind, Check, Given
+from symbackprop.runtime.interface import CountRange, Interface
 
 __all__ = ["Arguments", "Signature", "as_array"]
 
@@ -31,11 +30,13 @@ class Arguments(NamedTuple):
         values: one per argument: a number, or a C-contiguous array without unit axes.
         shapes: the shape each array had when it was passed; () for numbers.
         sizes: the value of each size symbol.
+        key: what has been checked once it is known: the shapes of arrays inside the kernel, sizes given as numbers.
     """
 
     values: tuple[Any, ...]
     shapes: tuple[tuple[int, ...], ...]
     sizes: Mapping[str, int]
+    key: tuple[tuple[int, ...], ...]
 
 
 class Signature:
@@ -44,26 +45,19 @@ class Signature:
     Shapes are checked once per combination of shapes; later calls with the same shapes only look it up.
     """
 
-    def __init__(
-        self,
-        arguments: Sequence[Argument],
-        actions: Sequence[Action],
-        index_checks: Sequence[IndexCheck],
-        range_checks: Sequence[RangeCheck | CountCheck],
-        size_names: Mapping[str, str],
-        *,
-        free: Sequence[str] = (),
-    ) -> None:
-        self.arguments = tuple(arguments)
+    def __init__(self, interface: Interface) -> None:
+        self.arguments = arguments = interface.arguments
         self._position = {a.name: k for k, a in enumerate(arguments)}
         self._position.update({a.identifier: k for k, a in enumerate(arguments) if a.identifier not in self._position})
-        self._actions = tuple(actions)
-        self._index_checks = tuple(index_checks)
-        self._range_checks = tuple(range_checks)
-        self._size_names = dict(size_names)
-        self._free = tuple(free)
+        self._actions = actions = interface.size_actions
+        self._index_checks = interface.index_checks
+        self._range_checks = interface.range_checks
+        self._size_names = dict(interface.sizes)
+        self._free = interface.free
         self._sizes: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
         self._given = tuple(a.argument for a in actions if isinstance(a, Given))
+        #: Positions of arguments in the key.
+        self.keyed = tuple(k for k, a in enumerate(self.arguments) if a.core_shape or k in self._given)
         self._ready = tuple((len(a.core_shape), np.dtype(a.dtype)) for a in arguments)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
@@ -73,7 +67,9 @@ class Signature:
             InputError: missing, extra or misnamed arguments; a wrong dtype, rank or shape.
         """
         ordered = self._order(args, kwargs) if kwargs or len(args) != len(self.arguments) else args
-        values, shapes, cores = [], [], []
+        values: list[Any] = []
+        shapes: list[tuple[int, ...]] = []
+        cores: list[tuple[int, ...]] = []
         for k, value in enumerate(ordered):
             rank, dtype = self._ready[k]
             # The common case first: an array that is right as it is.
@@ -89,21 +85,19 @@ class Signature:
             cores.append(core)
         for k in self._given:
             cores[k] = (values[k],)
-        key = tuple(cores)
+        key = tuple([cores[k] for k in self.keyed])
         sizes = self._sizes.get(key)
         if sizes is None:
-            sizes = self._read_sizes(key)
+            sizes = self._read_sizes(cores)
             if len(self._sizes) >= KEPT_SHAPES:
                 self._sizes.clear()
             self._sizes[key] = sizes
-        return Arguments(tuple(values), tuple(shapes), sizes)
+        return Arguments(tuple(values), tuple(shapes), sizes, key)
 
     def refuse_indices(self, arguments: Arguments) -> InputError | None:
         """Return the error for the first integer argument with an entry outside its axis, if there is one."""
         for check in self._index_checks:
-            if not isinstance(check.index, Input):
-                continue
-            k = self._position[check.index.name]
+            k = check.argument
             offset, size = check.offset.evaluate(arguments.sizes), check.size.evaluate(arguments.sizes)
             entries = np.atleast_1d(np.asarray(arguments.values[k])) + offset
             bad = entries[(entries < 0) | (entries >= size)]
@@ -148,7 +142,7 @@ class Signature:
             return f"{key} is a size, read off the shapes of the arguments"
         return None
 
-    def _read_sizes(self, shapes: tuple[tuple[int, ...], ...]) -> Mapping[str, int]:
+    def _read_sizes(self, shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
         """Return the size symbols' values for these shapes.
 
         Raises:
@@ -177,7 +171,7 @@ class Signature:
                 text = self._size_names.get(symbol, symbol)
                 raise InputError(message(f"size {text} comes out negative", expected="0 or more", found=size))
         for ranges in self._range_checks:
-            if isinstance(ranges, CountCheck):
+            if isinstance(ranges, CountRange):
                 count = ranges.count.evaluate(sizes)
                 if count < 0:
                     found = f"{self._text(ranges.count)} = {count}"
@@ -188,10 +182,9 @@ class Signature:
             first, last = ranges.first.evaluate(sizes), ranges.last.evaluate(sizes)
             extent = ranges.size.evaluate(sizes)
             if all(c.evaluate(sizes) > 0 for c in ranges.counts) and (first < 0 or last >= extent):
-                name = ranges.source.name if isinstance(ranges.source, Input) else "an indexed value"
                 raise InputError(
                     message(
-                        f"{name}: an index runs outside axis {ranges.axis}",
+                        f"{ranges.source}: an index runs outside axis {ranges.axis}",
                         expected=f"0 ... {extent - 1}",
                         found=f"{first} ... {last}",
                     )
@@ -224,8 +217,8 @@ def _convert(argument: Argument, value: Any) -> tuple[Any, tuple[int, ...]]:
         InputError: a wrong dtype or rank.
     """
     if not argument.shape:
-        if type(value) is float and argument.dtype == "float64":
-            return value, ()
+        if argument.dtype == "float64" and (type(value) is float or (type(value) is int and abs(value) < 2**53)):
+            return float(value), ()
         return _number(argument, value), ()
     array = _array(argument, value)
     shape = array.shape

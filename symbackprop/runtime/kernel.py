@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symbackprop.codegen.module import ModulePlan, emit_module
 from symbackprop.errors import InputError, message
-from symbackprop.frontend.program import Argument, Output, arrange, flatten
-from symbackprop.runtime.arguments import Arguments, Signature, as_array
+from symbackprop.frontend.program import Argument, Layout, Output, arrange, flatten
+from symbackprop.runtime import machine_code
+from symbackprop.runtime.arguments import KEPT_SHAPES, Arguments, Signature, as_array
+from symbackprop.runtime.calls import make_caller
+from symbackprop.runtime.interface import Interface
 from symbackprop.runtime.load import load_module
 
 __all__ = ["Kernel", "Record", "Residuals"]
 
-#: Types of numbers that compiled code takes as they are.
-_NUMBERS = frozenset({float, np.float64})
-
-#: Workspaces kept per thread and kernel; one per combination of sizes.
+#: Workspaces kept per thread and compiled function; one per combination of shapes.
 KEPT_WORKSPACES = 8
 
 
@@ -51,35 +51,76 @@ class Kernel:
     Results are new arrays that belong to the caller. A kernel may be called from several threads at once.
     """
 
-    def __init__(self, plan: ModulePlan, inputs: Sequence[Record], outputs: Sequence[Record], cost: Any) -> None:
-        self.name = plan.name
+    def __init__(
+        self,
+        source: str,
+        interface: Interface,
+        *,
+        inputs: Sequence[Record],
+        outputs: Sequence[Record],
+        cost: Callable[[], Any],
+        plan: Callable[[], Any],
+        folder: Path | None = None,
+    ) -> None:
+        """Load a generated module.
+
+        Args:
+            source: its text.
+            interface: its arguments and results.
+            inputs: the public records of its arguments.
+            outputs: those of its results.
+            cost: makes the certificate.
+            plan: makes the plan that the text came from, with its graphs; for a kernel from the cache it compiles.
+            folder: where compiled functions are kept, if they are to be.
+        """
+        self.name = interface.name
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
-        self.source = emit_module(plan)
-        self._program = plan.program
-        self._plans = plan.plans
-        self._cost = cost
-        self._signature = Signature(
-            plan.program.arguments,
-            plan.size_actions,
-            plan.index_checks,
-            plan.range_checks,
-            plan.program.sizes,
-            free=plan.program.free,
-        )
-        self._wrt = tuple((k, a) for k, a in enumerate(plan.program.arguments) if a.name in plan.program.wrt)
-        self._module = load_module(self.source, "".join(c if c.isalnum() else "_" for c in plan.name))
-        self._functions = {f: getattr(self._module, f) for f in plan.plans}
-        self._local = threading.local()
-        self._vectors = tuple(k for k, a in enumerate(plan.program.arguments) if a.unit_axes and a.core_shape)
-        self._names = tuple(a.name for _, a in self._wrt)
-        self._plain_arity = len(self.inputs) if self._takes_and_returns_numbers() else None
+        self.source = source
+        self._program = interface
+        self._make_cost, self._make_plan = cost, plan
+        self._signature = Signature(interface)
+        self._outputs = interface.outputs
+        self._wrt = tuple((k, a) for k, a in enumerate(interface.arguments) if a.name in interface.wrt)
+        self._module = load_module(source, "".join(c if c.isalnum() else "_" for c in interface.name))
+        if folder is not None:
+            machine_code.attach(folder, source, self._module, interface.workspaces)
+        self._functions = {f: getattr(self._module, f) for f in interface.workspaces}
+        self._ready = threading.local()
+        self._vectors = tuple(k for k, a in enumerate(interface.arguments) if a.unit_axes and a.core_shape)
+        self._layout = _layout(interface.container, interface.layout, self._outputs)
+        self._call = self._caller("value", self._value_of_any)
+        if self._wrt:
+            # Found before the method of the class, which takes what this one leaves.
+            general = self.value_and_grad
+            caller = self._caller("value_and_grad", general)
+            vars(self)["value_and_grad"] = functools.update_wrapper(caller, general)
 
-    def _takes_and_returns_numbers(self) -> bool:
-        """Whether numbers go in and one number comes out: then only their types need a look."""
-        numbers = all(not r.shape and r.dtype == "float64" for r in (*self.inputs, *self.outputs))
-        memory = any(plan.workspace.slots for plan in self._plans.values())
-        return numbers and not memory and self._program.container == "single"
+    def _caller(self, function: str, general: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the short way of a call to a compiled function, for arguments that need no conversion."""
+        return make_caller(
+            function,
+            arguments=self._signature.arguments,
+            keyed=self._signature.keyed,
+            outputs=self._outputs,
+            layout=self._layout,
+            wrt=[k for k, _ in self._wrt],
+            columns=not self._vectors,
+            scratch=bool(self._program.workspaces[function]),
+            compiled=self._functions[function],
+            general=general,
+            ready=self._ready,
+        )
+
+    @functools.cached_property
+    def _cost(self) -> Any:
+        return self._make_cost()
+
+    @functools.cached_property
+    def _plans(self) -> Mapping[str, Any]:
+        """The plan of each function."""
+        plans: Mapping[str, Any] = self._make_plan().plans
+        return plans
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Return the value: a number, an array, or the container of these that was compiled.
@@ -87,10 +128,7 @@ class Kernel:
         Raises:
             InputError: arguments that do not fit.
         """
-        if self._plain_arity == len(args) and not kwargs and _NUMBERS.issuperset(map(type, args)):
-            return self._functions["value"](*args)
-        arguments = self._signature.bind(args, kwargs)
-        return self._values(self._run("value", arguments), arguments)
+        return self._value_of_any(*args, **kwargs) if kwargs else self._call(*args)
 
     def fprop(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Residuals]:
         """Return (value, residuals): the forward pass, keeping what `bprop` needs.
@@ -140,10 +178,6 @@ class Kernel:
         Raises:
             InputError: arguments that do not fit.
         """
-        plain = self._plain_arity == len(args) and not kwargs and _NUMBERS.issuperset(map(type, args))
-        if plain and upstream is None and self._wrt:
-            value, grads = self._functions["value_and_grad"](*args)
-            return value, dict(zip(self._names, grads, strict=True))
         if upstream is not None and any(a.name == "upstream" for a in self._program.arguments[len(args) :]):
             kwargs["upstream"], upstream = upstream, None
         if upstream is not None:
@@ -153,6 +187,37 @@ class Kernel:
         arguments = self._signature.bind(args, kwargs)
         value, grads = self._run("value_and_grad", arguments)
         return self._values(value, arguments), self._gradients(grads, arguments)
+
+    @property
+    def value_and_grad_into(self) -> Any:
+        """The compiled function that writes gradients into the caller's arrays, for tight loops and from `@njit` code.
+
+        It takes the inputs by position, numbers and C-contiguous arrays of the kernel's dtype. Behind them it takes
+        the arrays to be written, which share no memory with each other or an input: one for each value that is an
+        array (a vector has one axis), one of the input's shape for each gradient of an array, and one with an entry
+        for each gradient of a number. It returns the values that are numbers, and allocates nothing if it is given
+        `work=workspace(...)` where the kernel needs scratch memory: `help` of it shows the names. A saved module has
+        the same function.
+
+        Raises:
+            ValueError: on a call, sizes that disagree, an array that does not fit, or arrays that overlap.
+            IndexError: on a call, an index outside its axis.
+        """
+        self._need_gradients()
+        return self._module.value_and_grad_into
+
+    @property
+    def workspace(self) -> Any:
+        """The compiled function that makes scratch memory for `value_and_grad_into`, from the inputs.
+
+        Each thread needs its own. A saved module has it.
+
+        Raises:
+            InputError: this kernel needs none.
+        """
+        if not hasattr(self._module, "workspace"):
+            raise InputError(message("this kernel needs no scratch memory", hint="leave work= out"))
+        return self._module.workspace
 
     def save(self, path: str | Path) -> Path:
         """Write the generated module to `path` and return it.
@@ -167,7 +232,7 @@ class Kernel:
         return target
 
     def cost(self) -> Any:
-        """Return the cost certificate; see `symbackprop.pipeline.Certificate`."""
+        """Return the cost certificate; see `symbackprop.certificate.Certificate`."""
         return self._cost
 
     def __repr__(self) -> str:
@@ -176,6 +241,11 @@ class Kernel:
         return f"<kernel {self.name}: ({inputs}) -> ({outputs}), {self._program.outputs[0].dtype}>"
 
     # -- one call ---------------------------------------------------------------------------------------------------
+
+    def _value_of_any(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Return the value for arguments of any kind."""
+        arguments = self._signature.bind(args, kwargs)
+        return self._values(self._run("value", arguments), arguments)
 
     def _need_gradients(self) -> None:
         if not self._wrt:
@@ -189,36 +259,22 @@ class Kernel:
             raise (self._signature.refuse_indices(arguments) or computed) from None
 
     def _workspace(self, function: str, arguments: Arguments) -> tuple[Any, ...]:
-        """Return a function's scratch memory as its extra argument: this thread's own arrays for these sizes."""
-        slots = self._plans[function].workspace.slots
-        if not slots:
-            return ()
-        cache: dict[Any, tuple[Any, ...]] = self._local.__dict__.setdefault("workspaces", {})
-        key = (function, *arguments.sizes.values())
-        work = cache.get(key)
-        if work is None:
-            if len(cache) >= KEPT_WORKSPACES:
-                cache.clear()
-            arrays = tuple(np.empty([d.evaluate(arguments.sizes) for d in t.shape], t.dtype) for t in slots)
-            work = cache[key] = (arrays,)
-        return work
+        """Return a function's scratch memory as its extra argument: this thread's own arrays for these shapes."""
+        slots = self._program.workspaces[function]
+        ready: dict[Any, Any] = vars(self._ready).setdefault(function, {})
+        if arguments.key not in ready:
+            if len(ready) >= (KEPT_WORKSPACES if slots else KEPT_SHAPES):
+                ready.clear()
+            sizes = arguments.sizes
+            arrays = tuple(np.empty([d.evaluate(sizes) for d in t.shape], t.dtype) for t in slots)
+            ready[arguments.key] = arrays
+            return (arrays,) if slots else ()
+        return (ready[arguments.key],) if slots else ()
 
     def _values(self, result: Any, arguments: Arguments) -> Any:
         """Return the values as the user wrote them: shapes, dtype, container."""
-        outputs = self._program.outputs
-        parts = result if len(outputs) > 1 else (result,)
-        values = [self._value(o, v, arguments) for o, v in zip(outputs, parts, strict=True)]
-        match self._program.container:
-            case "single":
-                return values[0]
-            case "tuple":
-                return tuple(values)
-            case "list":
-                return values
-            case "nested":
-                return arrange(self._program.layout, values)
-            case _:
-                return {o.name: v for o, v in zip(outputs, values, strict=True)}
+        parts = result if len(self._outputs) > 1 else (result,)
+        return arrange(self._layout, [self._value(o, v, arguments) for o, v in zip(self._outputs, parts, strict=True)])
 
     def _value(self, output: Output, value: Any, arguments: Arguments) -> Any:
         if not isinstance(value, np.ndarray):
@@ -286,3 +342,19 @@ class Kernel:
         if array.ndim:
             array = array.reshape(core)
         return np.ascontiguousarray(np.broadcast_to(array, core), dtype=output.dtype)
+
+
+def _layout(container: str, nested: Layout, outputs: Sequence[Output]) -> Layout:
+    """Return the containers of the results with the positions of the outputs in them."""
+    positions = range(len(outputs))
+    match container:
+        case "single":
+            return 0
+        case "tuple":
+            return tuple(positions)
+        case "list":
+            return list(positions)
+        case "nested":
+            return nested
+        case _:
+            return {o.name: k for k, o in enumerate(outputs)}

@@ -7,4 +7,8 @@ from tests.benchmarks.rows import bundle, digits, first, lstm, mixture, mlp, ros
 
 __all__ = ["ROWS"]
 
-ROWS: dict[str, Row] = {row.name: row for module in (scalar, window, mlp, digits, mixture, lstm, bundle, rosenbrock, first) for row in module.ROWS}
+ROWS: dict[str, Row] = {
+    row.name: row
+    for module in (scalar, window, mlp, digits, mixture, lstm, bundle, rosenbrock, first)
+    for row in module.ROWS
+}

@@ -7,17 +7,17 @@ of the cost certificate in every swept size. With --plain and NUMBA_DISABLE_JIT=
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 
-import symbackprop as sbp
 from tests.benchmarks.catalogue import ROWS
 from tests.benchmarks.growth import degrees
 from tests.benchmarks.measure import prepare
 from tests.benchmarks.row import EXPERT, Row, numbers
+from tests.plain import running_plain
 
 __all__ = ["main"]
 
@@ -43,6 +43,26 @@ def slope_error(row: Row) -> float:
     return float(np.max(np.abs(found - gradient)) / np.max(np.abs(gradient)))
 
 
+def disagreements(row: Row, chosen: Sequence[str]) -> int:
+    """Print what agrees in a row and what does not; return how much does not. `chosen` may be [""]: all sides."""
+    sides = {side: make for side, make in row.sides.items() if side in chosen or chosen == [""]}
+    ready = prepare(replace(row, sides=sides), row.point(**row.tiny))
+    print(f"{row.name}: {', '.join(ready.works)} agree")
+    wrong = 0
+    for side, reason in ready.absent.items():
+        print(f"{row.name}: {side} left out: {reason}")
+        wrong += not reason.startswith("Missing: ")
+    if row.name in DIFFERENCES:
+        error = slope_error(row)
+        print(f"{row.name}: gradients differ from differences by {error:.0e}")
+        wrong += not error <= 1e-6
+    for how in row.sweeps:
+        forward, backward = degrees(row, how)
+        print(f"{row.name}: degree in {how.argument} {forward} forward, {backward} backward", flush=True)
+        wrong += forward != backward
+    return wrong
+
+
 def main(argv: Sequence[str] = ()) -> int:
     """Print what agrees and what does not; return 0 if everything that is there agrees."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks check", description=__doc__)
@@ -51,22 +71,6 @@ def main(argv: Sequence[str] = ()) -> int:
     parser.add_argument("--sides", default="", help="only these sides, with commas")
     parser.add_argument("--plain", action="store_true", help="run generated kernels as plain Python")
     chosen = parser.parse_args(list(argv))
-    if chosen.plain:
-        sbp.compile = importlib.import_module("tests.plain").compile_plain
-    wrong = 0
-    for row in (ROWS[name] for name in chosen.rows.split(",")):
-        sides = {s: make for s, make in row.sides.items() if not chosen.sides or s in chosen.sides.split(",")}
-        ready = prepare(replace(row, sides=sides), row.point(**row.tiny))
-        print(f"{row.name}: {', '.join(ready.works)} agree")
-        for side, reason in ready.absent.items():
-            print(f"{row.name}: {side} left out: {reason}")
-            wrong += not reason.startswith("Missing: ")
-        if row.name in DIFFERENCES:
-            error = slope_error(row)
-            print(f"{row.name}: gradients differ from differences by {error:.0e}")
-            wrong += error > 1e-6
-        for how in row.sweeps:
-            forward, backward = degrees(row, how)
-            print(f"{row.name}: degree in {how.argument} {forward} forward, {backward} backward")
-            wrong += forward != backward
+    with running_plain() if chosen.plain else nullcontext():
+        wrong = sum(disagreements(ROWS[name], chosen.sides.split(",")) for name in chosen.rows.split(","))
     return int(wrong > 0)

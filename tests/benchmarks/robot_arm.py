@@ -61,7 +61,10 @@ def distance(parameters: Sequence[Any], sin: Callable[[Any], Any], cos: Callable
         ct, st, ca, sa = cos(theta), sin(theta), cos(alpha), sin(alpha)
         columns = ((ct, st, 0.0), (-st * ca, ct * ca, sa), (st * sa, -ct * sa, ca), (a * ct, a * st, d))
         pose = [
-            [_sum([(row[p], column[p]) for p in range(3)], row[3] if c == 3 else 0.0) for c, column in enumerate(columns)]
+            [
+                _sum([(row[p], column[p]) for p in range(3)], row[3] if c == 3 else 0.0)
+                for c, column in enumerate(columns)
+            ]
             for row in pose
         ]
     x, y, z = (row[3] - 1.0 for row in pose)

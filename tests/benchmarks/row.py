@@ -16,7 +16,7 @@ OURS = "symbackprop"
 EXPERT = "expert"
 
 
-class Missing(Exception):  # noqa: N818 - not an error: the row goes on without this side
+class Missing(Exception):
     """A library that is not installed, or a part of ours that does not exist; the text says which."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from symbackprop.ops.indexing import gather, scatter
 from symbackprop.plan.access import is_leaf
 from symbackprop.plan.memory import made_by, read_by
 from symbackprop.plan.plan import Plan
-from symbackprop.plan.steps import Loop, Product, Write
+from symbackprop.plan.steps import Loop, Product, Step, Strip, Write
 from tests.plain import compile_graph, compile_plain
 from tests.random_graphs import random_program
 
@@ -36,33 +37,57 @@ def check_plan(plan: Plan) -> None:
     """Every value is made once and before it is read; no loop is empty; values alive together have different slots."""
     stored, workspace = set(plan.stored), plan.workspace
     made: dict[Node, int] = {}
-    last: dict[Node, int] = {}
     for at, step in enumerate(plan.steps):
         assert made_by(step)
         for node in made_by(step):
             assert node not in made
             made[node] = at
         for node in read_by(step, stored):
-            last[node] = at
             assert is_leaf(node) or made[node] <= at
     results = {n for n in plan.graph.outputs if n.rank}
     assert results <= stored
     for node in plan.graph.outputs:
         assert is_leaf(node) or node in made
-    # A value made inside the memory of a scatter lives as long as the scatter.
-    born: dict[Node, int] = {}
-    for node, at in made.items():
-        home = workspace.within.get(node, node)
-        born[home] = min(born.get(home, at), at)
-    spans: dict[int, list[tuple[int, int]]] = {}
-    for node, slot in workspace.at.items():
-        assert workspace.slots[slot] == node.type
-        spans.setdefault(slot, []).append((born[node], last.get(node, made[node])))
-    for intervals in spans.values():
+    check_slots(plan, plan.steps, 0)
+    arrays = {n for n in stored if place(plan, n).shape and n not in results and n not in workspace.within}
+    assert arrays == set(workspace.at) - set(workspace.within)
+
+
+def place(plan: Plan, node: Node) -> TensorType:
+    """Return the type of the memory that a value has."""
+    local = plan.local.get(node)
+    return TensorType(local.shape(node.shape), node.dtype) if local else node.type
+
+
+def check_slots(plan: Plan, parts: Sequence[Step], depth: int) -> set[int]:
+    """Values alive together have different slots; return the slots of all values made here and further inside.
+
+    A value made inside the memory of a scatter lives as long as the scatter.
+    """
+    workspace, stored = plan.workspace, set(plan.stored)
+    spans: dict[Node, tuple[int, int]] = {}
+    inner: list[set[int]] = []
+    for at, part in enumerate(parts):
+        inner.append(check_slots(plan, part.parts, depth + 1) if isinstance(part, Strip) else set())
+        if isinstance(part, Strip):
+            copies = {workspace.at[packed.copy] for packed in part.packed}
+            assert copies.isdisjoint(inner[-1])
+            inner[-1] |= copies
+        for node in (*made_by(part), *read_by(part, stored)):
+            home = workspace.within.get(node, node)
+            level = plan.local[home].depth(home) if home in plan.local else 0
+            if home in workspace.at and level == depth:
+                spans[home] = (spans.get(home, (at, at))[0], at)
+    by_slot: dict[int, list[tuple[int, int]]] = {}
+    for node, span in spans.items():
+        slot = workspace.at[node]
+        assert workspace.slots[slot] == place(plan, node)
+        by_slot.setdefault(slot, []).append(span)
+        assert all(slot not in inner[at] for at in range(span[0], span[1] + 1))
+    for intervals in by_slot.values():
         intervals.sort()
         assert all(end < start for (_, end), (start, _) in itertools.pairwise(intervals))
-    arrays = {node for node in stored if node.rank and node not in results and node not in workspace.within}
-    assert arrays <= set(workspace.at)
+    return set(by_slot).union(*inner)
 
 
 @pytest.mark.parametrize("seed", range(300, 340))

@@ -198,6 +198,7 @@ def arr(name, *dims):
 
 S, V, W, A, B = arr("s"), arr("v", "n"), arr("w", "m"), arr("A", "m", "n"), arr("B", "m", "n")
 WHICH = Input("i", TensorType((), "int64"))
+BOX = (N, M, N)
 ROWS = Broadcast(W, A.shape, (0,))
 COLS = Broadcast(V, A.shape, (1,))
 Q = arr("Q", "n", "n")
@@ -336,6 +337,14 @@ EXAMPLES = {
         einsum("i->", einsum("ij->i", A)),
         einsum("ii->", einsum("ij,kj->ik", A, B)),
         einsum("i,i->", einsum("ii->i", einsum("ij,kj->ik", A, B)), W),
+    ],
+    "einsum-select": [
+        einsum("ij->i", select(Broadcast(lt(W, 0.5), A.shape, (0,)), ROWS * COLS, 0.0)),
+        einsum("ij->i", select(Broadcast(lt(W, 0.5), A.shape, (0,)), einsum("i,j->ij", W, V), 0.0)),
+        einsum(
+            "ijk->",
+            select(Broadcast(lt(W, 0.5), BOX, (1,)), Broadcast(A, BOX, (1, 2)) * Broadcast(B, BOX, (1, 0)), 0.0),
+        ),
     ],
 }
 CASES = [(rule, node) for rule in STRUCTURAL for node in EXAMPLES.get(rule.name, [])]

@@ -14,6 +14,7 @@ from symbackprop.ir.node import Broadcast, Const, Contraction, Elementwise, Node
 from symbackprop.ops.arithmetic import div, integer_power, mul, neg
 from symbackprop.ops.contraction import contract
 from symbackprop.ops.layout import fill, spread
+from symbackprop.ops.logic import select
 from symbackprop.options import Warrant
 from symbackprop.rewrite.pattern import Match
 from symbackprop.rewrite.rule import Rule
@@ -217,6 +218,47 @@ def _inline(node: Contraction, k: int, inner: Contraction) -> Node:
     return contract(args, labels, node.spec.out)
 
 
+def choose_late(m: Match) -> Node | None:
+    """Return the sum of a choice between a product and 0 as a choice between a smaller product and 0.
+
+    An axis that the condition does not vary with is summed inside the choice, if the factors that vary with it miss
+    another axis of the product: `sum over n, l of (a[n, l] * b[l, j] if j < l else 0)` needs the sums of `a` once.
+    """
+    node = m.node
+    assert isinstance(node, Contraction)
+    arg = node.args[0]
+    if len(node.args) > 1 or not isinstance(arg, Elementwise) or arg.op is not select or not m.is_private(arg):
+        return None
+    test, chosen, other = arg.args
+    if not isinstance(test, Broadcast) or not (isinstance(other, Const) and other.value == 0):
+        return None
+    factors = _factors(chosen)
+    labels = node.spec.ins[0]
+    for axis, label in enumerate(labels):
+        if axis in test.axes or label in node.spec.out or labels.count(label) > 1:
+            continue
+        varying = {a for _, axes in factors if axis in axes for a in axes}
+        if len(varying) == len(labels) or len(factors) < 2:
+            continue
+        kept = [a for a in range(arg.rank) if a != axis]
+        total = contract([base for base, _ in factors], [axes for _, axes in factors], kept)
+        again = spread(test.args[0], total.shape, [kept.index(a) for a in test.axes])
+        choice = select(again, total, fill(0, total.shape, total.dtype))
+        return contract([choice], [[labels[a] for a in kept]], node.spec.out)
+    return None
+
+
+def _factors(product: Node) -> list[tuple[Node, Labels]]:
+    """Return the factors of a product, each with the axes of the product that it varies with."""
+    if isinstance(product, Contraction) and not product.spec.summed:
+        at = {label: axis for axis, label in enumerate(product.spec.out)}
+        return [(a, tuple(at[k] for k in part)) for a, part in zip(product.args, product.spec.ins, strict=True)]
+    if not isinstance(product, Elementwise) or product.op is not mul:
+        return []
+    every = tuple(range(product.rank))
+    return [(a.args[0], a.axes) if isinstance(a, Broadcast) else (a, every) for a in product.args]
+
+
 def order_operands(m: Match) -> Node | None:
     """Return the contraction with its operands in the order of the result's axes, as a matrix product is written."""
     node = m.node
@@ -246,6 +288,7 @@ LOCAL = (
 FLATTENING = (
     Rule("einsum-product", Contraction, split_product, REAL, why=ORDER),
     Rule("einsum-einsum", Contraction, flatten, REAL, why=ORDER),
+    Rule("einsum-select", Contraction, choose_late, REAL, why=ORDER),
 )
 
 RULES = (*LOCAL, *FLATTENING)

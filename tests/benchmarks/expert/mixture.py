@@ -40,7 +40,7 @@ def scratch(n: int, d: int, K: int) -> tuple[Any, ...]:
 
 
 @jit
-def objective_and_grad(alpha, mu, q, l, x, gamma, m, constant, Q, Y, R, xs, shift, part, line, diagonal, sums):
+def objective_and_grad(alpha, mu, q, l, x, gamma, m, constant, Q, Y, R, xs, shift, part, line, diagonal, sums):  # noqa: E741 - as in the formula
     """Return the log posterior and its gradients for alpha, mu, q and l."""
     n, d = x.shape
     K = len(alpha)
@@ -110,7 +110,7 @@ def objective_and_grad(alpha, mu, q, l, x, gamma, m, constant, Q, Y, R, xs, shif
             for i in range(tile):
                 t = start[k] - 0.5 * R_[k, i]
                 R_[k, i] = t
-                largest[i] = t if t > largest[i] else largest[i]
+                largest[i] = max(largest[i], t)
         weight[:] = 0.0
         for k in range(K):
             for i in range(tile):

@@ -60,7 +60,7 @@ def point(n: int) -> Point:
     cam[:, 6] += 2.0
     return {
         "cam": cam,
-        "X": rng.standard_normal((n, 3)) + [0.0, 0.0, 6.0],
+        "X": rng.standard_normal((n, 3)) + np.array([0.0, 0.0, 6.0]),
         "w": rng.standard_normal(n),
         "feat": rng.standard_normal((n, 2)),
     }

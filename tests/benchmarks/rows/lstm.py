@@ -6,13 +6,17 @@ problems in computer vision and machine learning" (2018), and ADBench's later LS
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
+import symbackprop as sbp
 from tests.benchmarks.expert import lstm
+from tests.benchmarks.ours import kernel_work
 from tests.benchmarks.peers import jax_work, library
-from tests.benchmarks.row import Limit, Missing, Point, Row, Work
+from tests.benchmarks.row import Limit, Point, Row, Sweep, Work
 
 __all__ = ["ROWS", "point"]
 
@@ -35,8 +39,42 @@ def point(layers: int, length: int, width: int = 14) -> Point:
     }
 
 
-def _ours(_: Point) -> Work:
-    raise Missing("not available: recurrences")
+@cache
+def kernel(layers: int) -> sbp.Kernel:
+    """Return our kernel; the width and the number of characters are symbolic."""
+    b, c, i = sp.symbols("b c i", integer=True, positive=True)
+    main, extra = sp.MatrixSymbol("main", 2 * layers, 4 * b), sp.MatrixSymbol("extra", 3, b)
+    state, sequence = sp.MatrixSymbol("state", 2 * layers, b), sp.MatrixSymbol("sequence", c, b)
+
+    def row(matrix: Any, r: int, part: int = 0) -> Any:
+        return matrix[r : r + 1, part * b : (part + 1) * b].T
+
+    def gate(layer: int, part: int, value: Any, f: Any) -> Any:
+        return (times(value, row(main, 2 * layer, part)) + row(main, 2 * layer + 1, part)).applyfunc(f)
+
+    times = sp.HadamardProduct
+    x, gold = sp.MatrixSymbol("x", b, 1), sp.MatrixSymbol("gold", b, 1)
+    step: dict[Any, Any] = {}
+    start: dict[Any, Any] = {}
+    below, hidden = times(x, row(extra, 0)), x
+    for layer in range(layers):
+        hidden, cell = sp.MatrixSymbol(f"h{layer}", b, 1), sp.MatrixSymbol(f"c{layer}", b, 1)
+        forget, out = gate(layer, 0, below, sbp.sigmoid), gate(layer, 2, below, sbp.sigmoid)
+        change = times(gate(layer, 1, hidden, sbp.sigmoid), gate(layer, 3, hidden, sp.tanh))
+        step[cell] = times(cell, forget) + change
+        step[hidden] = below = times(out, step[cell].applyfunc(sp.tanh))
+        start[hidden], start[cell] = row(state, 2 * layer), row(state, 2 * layer + 1)
+    recurrence = sbp.Recurrence(step, start=start, over={x: sequence[0 : c - 1, :], gold: sequence[1:c, :]})
+    y = times(hidden, row(extra, 1)) + row(extra, 2)
+    normalizer = sp.log(sp.Sum(sp.exp(y[i, 0]), (i, 0, b - 1)) + 2)
+    likelihood = recurrence.total(sp.Sum(gold[i, 0] * (y[i, 0] - normalizer), (i, 0, b - 1)))
+    return sbp.compile(
+        -likelihood / ((c - 1) * b), wrt=list(WRT), inputs=[main, extra, state, sequence], name=f"lstm_{layers}"
+    )
+
+
+def _ours(at: Point) -> Work:
+    return kernel_work(kernel(len(at["main"]) // 2), at)
 
 
 def _expert(at: Point) -> Work:
@@ -62,9 +100,9 @@ def _jax(at: Point) -> Work:
                 ingate = jax.nn.sigmoid(hidden * weight[1] + bias[1])
                 outgate = jax.nn.sigmoid(x * weight[2] + bias[2])
                 change = jnp.tanh(hidden * weight[3] + bias[3])
-                cell = cell * forget + ingate * change
-                x = outgate * jnp.tanh(cell)
-                states.append((x, cell))
+                kept = cell * forget + ingate * change
+                x = outgate * jnp.tanh(kept)
+                states.append((x, kept))
             y = x * extra[1] + extra[2]
             return states, gold @ (y - jnp.log(2 + jnp.exp(y).sum()))
 
@@ -85,5 +123,10 @@ ROWS = (
         sides={"symbackprop": _ours, "expert": _expert, "jax": _jax},
         limits={"": (Limit(0.3, ("jax",)), Limit(1.2, ("expert",)))},
         fresh=("l2 c1024",),
+        kernel=lambda at: kernel(len(at["main"]) // 2),
+        sweeps=(
+            Sweep("length", (250, 500, 1000, 2000, 4000), {"layers": 2, "width": 14}),
+            Sweep("width", (50, 100, 200, 400, 800), {"layers": 2, "length": 100}),
+        ),
     ),
 )

@@ -84,7 +84,7 @@ def _jax(at: Point) -> Work:
     jax = library("jax")
     jnp = jax.numpy
 
-    def objective(alpha: Any, mu: Any, q: Any, l: Any, x: Any, gamma: Any, m: Any, constant: Any) -> Any:
+    def objective(alpha: Any, mu: Any, q: Any, l: Any, x: Any, gamma: Any, m: Any, constant: Any) -> Any:  # noqa: E741 - as in the formula
         K, d = mu.shape
         diagonal, lower = jnp.exp(q), jnp.tril(l, -1)
         factor = lower + diagonal[:, :, None] * jnp.eye(d)
@@ -103,7 +103,7 @@ def _jax(at: Point) -> Work:
 def _torch(at: Point) -> Work:
     torch = library("torch")
 
-    def objective(alpha: Any, mu: Any, q: Any, l: Any, x: Any, gamma: Any, m: Any, constant: Any) -> Any:
+    def objective(alpha: Any, mu: Any, q: Any, l: Any, x: Any, gamma: Any, m: Any, constant: Any) -> Any:  # noqa: E741 - as in the formula
         K, d = mu.shape
         diagonal, lower = torch.exp(q), torch.tril(l, -1)
         factor = lower + torch.diag_embed(diagonal)

@@ -116,9 +116,7 @@ ROWS = (
         tiny={"batch": 3, "n": 4, "h": 5, "c": 3},
         point=point,
         sides={"symbackprop": _ours, "expert": _expert, "gemms": _gemms, "jax": _jax, "torch": _torch},
-        limits={
-            label: SMALL if at["batch"] <= 32 else WIDE if at["h"] > 200 else LARGE for label, at in SIZES.items()
-        },
+        limits={label: SMALL if at["batch"] <= 32 else WIDE if at["h"] > 200 else LARGE for label, at in SIZES.items()},
         tolerance=lambda at: 1e-9 if at["x"].dtype == np.float64 else 1e-3,
         fresh=("784-256-10 128 float64",),
         kernel=lambda at: kernel(str(at["x"].dtype)),

@@ -86,7 +86,7 @@ def _casadi_buffer(at: Point) -> Work:
         buffer.set_arg(k, memoryview(argument))
     for k, result in enumerate((value, gradient)):
         buffer.set_res(k, memoryview(result))
-    return Work(trigger, read=lambda _, kept=(compiled, buffer, arguments): [value[0], *gradient])
+    return Work(trigger, read=lambda _, kept=(compiled, buffer, arguments): [value[0], *gradient])  # noqa: ARG005 - keeps memory alive
 
 
 ROWS = (

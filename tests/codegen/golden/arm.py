@@ -7,6 +7,7 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 
 fprop: 46 operations (6 library calls), 48 bytes
 bprop: 79 operations (0 library calls), 72 bytes
@@ -19,7 +20,7 @@ import numpy as np
 from numba import njit
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 
 INPUTS = ("q", "l")
 WRT = ("q", "l")
@@ -180,6 +181,45 @@ def value_and_grad(q, l):
     ct_l = np.empty((3,), float64)
     out = _value_and_grad(q, l, ct_q, ct_l)
     return out, (ct_q, ct_l)
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(q, l, ct_q, ct_l):
+    """Return the value; write the gradients ct_q, ct_l."""
+    q = np.ascontiguousarray(q)
+    l = np.ascontiguousarray(l)
+    _sizes(q, l)
+    if not fits(ct_q, q.shape, float64):
+        raise ValueError("ct_q: must be a C-contiguous array of float64, of q's shape")
+    if not fits(ct_l, l.shape, float64):
+        raise ValueError("ct_l: must be a C-contiguous array of float64, of l's shape")
+    if meet((span(ct_q), span(ct_l), span(q), span(l)), 2):
+        raise ValueError("ct_q, ct_l: must share no memory with another array")
+    out = _value_and_grad(q, l, ct_q, ct_l)
+    return out
 
 
 REAL = float64

@@ -7,7 +7,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 3*m*n + 2*n operations (n library calls), 16*m + 24*n - 8 bytes
 bprop: 4*m*n + 4*n operations (0 library calls), 32*m + 48*n - 16 bytes
@@ -18,9 +20,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("signal", "w")
@@ -82,6 +85,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(signal, w):
     """Return the sizes m, n, read off the arguments and checked."""
@@ -90,7 +105,7 @@ def _sizes(signal, w):
     return (m, n)
 
 
-@jit
+@kernel
 def _value(m, n, signal, w, t1):
     """Compute the value."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -120,7 +135,7 @@ def value(signal, w, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(m, n, signal, w, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -154,7 +169,7 @@ def fprop(signal, w, work=None):
     return out, (signal, w, r0, m, n)
 
 
-@jit
+@kernel
 def _bprop(m, n, signal, w, r0, ct_out, ct_signal, ct_w, t1):
     """Compute the gradients into the given arrays."""
     # t1 = ct_out * ((1 - r0) * (1 + r0))
@@ -189,7 +204,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_signal, ct_w)
 
 
-@jit
+@kernel
 def _value_and_grad(m, n, signal, w, ct_signal, ct_w, t1, t2):
     """Compute the value, and the gradients into the given arrays."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -234,6 +249,58 @@ def value_and_grad(signal, w, work=None):
         scratch = work
     out = _value_and_grad(m, n, signal, w, ct_signal, ct_w, *scratch)
     return out, (ct_signal, ct_w)
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(signal, w, ct_signal, ct_w, work=None):
+    """Return the value; write the gradients ct_signal, ct_w."""
+    signal = np.ascontiguousarray(signal)
+    w = np.ascontiguousarray(w)
+    m, n = _sizes(signal, w)
+    if not fits(ct_signal, signal.shape, float64):
+        raise ValueError("ct_signal: must be a C-contiguous array of float64, of signal's shape")
+    if not fits(ct_w, w.shape, float64):
+        raise ValueError("ct_w: must be a C-contiguous array of float64, of w's shape")
+    if meet((span(ct_signal), span(ct_w), span(signal), span(w)), 2):
+        raise ValueError("ct_signal, ct_w: must share no memory with another array")
+    if work is None:
+        scratch = (np.empty((n,), float64), np.empty((n,), float64))
+    else:
+        scratch = work
+    out = _value_and_grad(m, n, signal, w, ct_signal, ct_w, *scratch)
+    return out
+
+
+@jit
+def workspace(signal, w):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    signal = np.ascontiguousarray(signal)
+    w = np.ascontiguousarray(w)
+    m, n = _sizes(signal, w)
+    return (np.empty((n,), float64), np.empty((n,), float64))
 
 
 REAL = float64

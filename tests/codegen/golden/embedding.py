@@ -8,7 +8,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 4*d*p operations (d*p library calls), 8*E_0*d + 8*d + 8*p bytes
 bprop: 8*d*p operations (0 library calls), 16*E_0*d + 16*d*p + 16*d + 16*p bytes
@@ -19,9 +21,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("E", "tok", "v")
@@ -83,6 +86,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(E, tok, v):
     """Return the sizes E_0, d, p, read off the arguments and checked."""
@@ -119,7 +134,7 @@ def value(E, tok, v):
     return out
 
 
-@jit
+@kernel
 def _fprop(d, p, E, tok, v, r0):
     """Compute the value and the residuals into the given arrays."""
     # r0 = tanh(v * E[tok])
@@ -146,7 +161,7 @@ def fprop(E, tok, v):
     return out, (E, tok, v, r0, E_0, d, p)
 
 
-@jit
+@kernel
 def _bprop(d, p, E, tok, v, r0, ct_out, ct_E, ct_v):
     """Compute the gradients into the given arrays."""
     # ct_v[i] = sum over j of (ct_out * ((1 - r0) * (1 + r0)))[j, i] * E[tok][j, i]
@@ -174,7 +189,7 @@ def bprop(residuals, upstream=1.0):
     return (ct_E, ct_v)
 
 
-@jit
+@kernel
 def _value_and_grad(d, p, E, tok, v, ct_E, ct_v, t1):
     """Compute the value, and the gradients into the given arrays."""
     # out = sum over i, j of (tanh(v * E[tok]))[i, j]
@@ -213,6 +228,60 @@ def value_and_grad(E, tok, v, work=None):
         scratch = work
     out = _value_and_grad(d, p, E, tok, v, ct_E, ct_v, *scratch)
     return out, (ct_E, ct_v)
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(E, tok, v, ct_E, ct_v, work=None):
+    """Return the value; write the gradients ct_E, ct_v."""
+    E = np.ascontiguousarray(E)
+    tok = np.ascontiguousarray(tok)
+    v = np.ascontiguousarray(v)
+    E_0, d, p = _sizes(E, tok, v)
+    if not fits(ct_E, E.shape, float64):
+        raise ValueError("ct_E: must be a C-contiguous array of float64, of E's shape")
+    if not fits(ct_v, v.shape, float64):
+        raise ValueError("ct_v: must be a C-contiguous array of float64, of v's shape")
+    if meet((span(ct_E), span(ct_v), span(E), span(tok), span(v)), 2):
+        raise ValueError("ct_E, ct_v: must share no memory with another array")
+    if work is None:
+        scratch = (np.empty((p, d), float64),)
+    else:
+        scratch = work
+    out = _value_and_grad(d, p, E, tok, v, ct_E, ct_v, *scratch)
+    return out
+
+
+@jit
+def workspace(E, tok, v):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    E = np.ascontiguousarray(E)
+    tok = np.ascontiguousarray(tok)
+    v = np.ascontiguousarray(v)
+    E_0, d, p = _sizes(E, tok, v)
+    return (np.empty((p, d), float64),)
 
 
 REAL = float64

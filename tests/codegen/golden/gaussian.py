@@ -8,32 +8,39 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 2*n**3 + 2*n**2 + 3*n + 7 operations (2 library calls), 16*n**2 + 56*n bytes
 bprop: 3*n**3 + 5*n**2 + 4*n + 1 operations (2 library calls), 40*n**2 + 80*n bytes
 bprop / fprop <= 2 for all sizes >= 1
 """
 
-import ctypes
 import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
+from llvmlite.binding import add_symbol
+from numba import types
 from numba.extending import get_cython_function_address
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 
 INPUTS = ("S", "mu", "x")
 WRT = ("S", "mu")
 OUTPUTS = ("out",)
 
 
-def lapack_routine(_, symbol, arity):
-    """Return a routine of SciPy's LAPACK for compiled code; it takes addresses of arrays and returns nothing."""
-    address = get_cython_function_address('scipy.linalg.cython_lapack', symbol)
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arity)(address)
+def lapack_routine(name, symbol, arity):
+    """Return a routine of SciPy's LAPACK for compiled code; it takes addresses of arrays and returns nothing.
+
+    Compiled code knows it by name, since its address is another one in every process.
+    """
+    add_symbol(f'scipy_{name}', get_cython_function_address('scipy.linalg.cython_lapack', symbol))
+    return types.ExternalFunction(f'scipy_{name}', types.void(*[types.voidptr] * arity))
 
 
 dgetrf = lapack_routine("dgetrf", "dgetrf", 6)
@@ -175,6 +182,26 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
+@jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)
+
+
 @jit
 def _sizes(S, mu, x):
     """Return the size n, read off the arguments and checked."""
@@ -188,7 +215,7 @@ def _sizes(S, mu, x):
     return (n,)
 
 
-@jit
+@kernel
 def _value(n, S, mu, x, r, t2):
     """Compute the value."""
     t1 = 1.8378770664093453 * float64(n) / 2.0
@@ -212,8 +239,8 @@ def _value(n, S, mu, x, r, t2):
 def value(S, mu, x, work=None):
     """Return the value."""
     S = np.ascontiguousarray(S)
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((n,), float64))
@@ -223,7 +250,7 @@ def value(S, mu, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, S, mu, x, r0, r):
     """Compute the value and the residuals into the given arrays."""
     t1 = 1.8378770664093453 * float64(n) / 2.0
@@ -248,8 +275,8 @@ def fprop(S, mu, x, work=None):
     """Return (value, residuals): the forward pass, keeping what the backward pass needs."""
     S = np.ascontiguousarray(S)
     mu_shape = mu.shape
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     r0 = np.empty((n,), float64)
     if work is None:
@@ -260,7 +287,7 @@ def fprop(S, mu, x, work=None):
     return out, (S, mu, x, r0, mu_shape, n)
 
 
-@jit
+@kernel
 def _bprop(n, S, mu, x, r0, ct_out, ct_S, ct_mu, t2, t3, t4):
     """Compute the gradients into the given arrays."""
     t1 = -0.5 * ct_out
@@ -300,7 +327,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_S, ct_mu.reshape(mu_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(n, S, mu, x, ct_S, ct_mu, r, t2, t3, t7):
     """Compute the value, and the gradients into the given arrays."""
     t1 = 1.8378770664093453 * float64(n) / 2.0
@@ -341,8 +368,8 @@ def value_and_grad(S, mu, x, work=None):
     """Return (value, (ct_S, ct_mu)) from one fused pass."""
     S = np.ascontiguousarray(S)
     mu_shape = mu.shape
-    mu = np.ascontiguousarray(mu).reshape(mu.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    mu = vector(mu)
+    x = vector(x)
     (n,) = _sizes(S, mu, x)
     ct_S = np.empty((n, n), float64)
     ct_mu = np.empty((n,), float64)
@@ -352,6 +379,62 @@ def value_and_grad(S, mu, x, work=None):
         scratch = work
     out = _value_and_grad(n, S, mu, x, ct_S, ct_mu, *scratch)
     return out, (ct_S, ct_mu.reshape(mu_shape))
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(S, mu, x, ct_S, ct_mu, work=None):
+    """Return the value; write the gradients ct_S, ct_mu."""
+    S = np.ascontiguousarray(S)
+    mu_shape = mu.shape
+    mu = vector(mu)
+    x = vector(x)
+    (n,) = _sizes(S, mu, x)
+    if not fits(ct_S, S.shape, float64):
+        raise ValueError("ct_S: must be a C-contiguous array of float64, of S's shape")
+    if not fits(ct_mu, mu_shape, float64):
+        raise ValueError("ct_mu: must be a C-contiguous array of float64, of mu's shape")
+    ct_mu = vector(ct_mu)
+    if meet((span(ct_S), span(ct_mu), span(S), span(mu), span(x)), 2):
+        raise ValueError("ct_S, ct_mu: must share no memory with another array")
+    if work is None:
+        scratch = (np.empty((n,), float64), np.empty((n,), float64), np.empty((n,), float64), np.empty((n, n), float64))
+    else:
+        scratch = work
+    out = _value_and_grad(n, S, mu, x, ct_S, ct_mu, *scratch)
+    return out
+
+
+@jit
+def workspace(S, mu, x):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    S = np.ascontiguousarray(S)
+    mu = vector(mu)
+    x = vector(x)
+    (n,) = _sizes(S, mu, x)
+    return (np.empty((n,), float64), np.empty((n,), float64), np.empty((n,), float64), np.empty((n, n), float64))
 
 
 REAL = float64

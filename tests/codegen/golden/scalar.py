@@ -8,6 +8,7 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 
 fprop: 3 operations (0 library calls), 0 bytes
 bprop: 7 operations (0 library calls), 0 bytes
@@ -20,7 +21,7 @@ import numpy as np
 from numba import njit
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 
 INPUTS = ("x", "y", "z")
 WRT = ("x", "y", "z")
@@ -83,6 +84,21 @@ def value_and_grad(x, y, z):
     ct_y = share(y, z, t1) + ct_x
     ct_z = share(z, y, t1)
     return out, (ct_x, ct_y, ct_z)
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def value_and_grad_into(x, y, z, ct):
+    """Return the value; write the gradients (ct_x, ct_y, ct_z) into ct."""
+    if not fits(ct, (3,), float64):
+        raise ValueError("ct: must be a C-contiguous array of float64, shape (3,)")
+    out, (ct[0], ct[1], ct[2]) = value_and_grad(x, y, z)
+    return out
 
 
 REAL = float64

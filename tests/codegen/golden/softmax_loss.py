@@ -8,7 +8,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 2*n*p + 3*n + 5*p + 4 operations (p + 1 library calls), 16*n*p + 16*n + 24*p bytes
 bprop: 4*n*p + 4*n + 2*p + 1 operations (0 library calls), 40*n*p + 40*n + 32*p bytes
@@ -19,9 +21,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("V", "c", "x")
@@ -96,6 +99,26 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
+@jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)
+
+
 @jit
 def _sizes(V, c, x):
     """Return the sizes n, p, read off the arguments and checked."""
@@ -108,7 +131,7 @@ def _sizes(V, c, x):
     return (n, p)
 
 
-@jit
+@kernel
 def _value(n, p, V, c, x, t1):
     """Compute the value."""
     # t1 = V @ x
@@ -135,7 +158,7 @@ def value(V, c, x, work=None):
     """Return the value."""
     V = np.ascontiguousarray(V)
     c = np.int64(c)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     if work is None:
         scratch = (np.empty((p,), float64),)
@@ -145,7 +168,7 @@ def value(V, c, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, p, V, c, x, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = V @ x
@@ -176,7 +199,7 @@ def fprop(V, c, x, work=None):
     V = np.ascontiguousarray(V)
     c = np.int64(c)
     x_shape = x.shape
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     r0 = np.empty((p,), float64)
     if work is None:
@@ -187,7 +210,7 @@ def fprop(V, c, x, work=None):
     return out, (V, c, x, r0, r1, x_shape, n, p)
 
 
-@jit
+@kernel
 def _bprop(n, p, V, c, x, r0, r1, ct_out, ct_V, ct_x, t2, t3):
     """Compute the gradients into the given arrays."""
     t1 = -ct_out
@@ -224,7 +247,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_V, ct_x.reshape(x_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t8):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = V @ x
@@ -272,7 +295,7 @@ def value_and_grad(V, c, x, work=None):
     V = np.ascontiguousarray(V)
     c = np.int64(c)
     x_shape = x.shape
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     n, p = _sizes(V, c, x)
     ct_V = np.empty((p, n), float64)
     ct_x = np.empty((n,), float64)
@@ -282,6 +305,62 @@ def value_and_grad(V, c, x, work=None):
         scratch = work
     out = _value_and_grad(n, p, V, c, x, ct_V, ct_x, *scratch)
     return out, (ct_V, ct_x.reshape(x_shape))
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(V, c, x, ct_V, ct_x, work=None):
+    """Return the value; write the gradients ct_V, ct_x."""
+    V = np.ascontiguousarray(V)
+    c = np.int64(c)
+    x_shape = x.shape
+    x = vector(x)
+    n, p = _sizes(V, c, x)
+    if not fits(ct_V, V.shape, float64):
+        raise ValueError("ct_V: must be a C-contiguous array of float64, of V's shape")
+    if not fits(ct_x, x_shape, float64):
+        raise ValueError("ct_x: must be a C-contiguous array of float64, of x's shape")
+    ct_x = vector(ct_x)
+    if meet((span(ct_V), span(ct_x), span(V), span(x)), 2):
+        raise ValueError("ct_V, ct_x: must share no memory with another array")
+    if work is None:
+        scratch = (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
+    else:
+        scratch = work
+    out = _value_and_grad(n, p, V, c, x, ct_V, ct_x, *scratch)
+    return out
+
+
+@jit
+def workspace(V, c, x):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    V = np.ascontiguousarray(V)
+    c = np.int64(c)
+    x = vector(x)
+    n, p = _sizes(V, c, x)
+    return (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
 
 
 REAL = float64

@@ -7,7 +7,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 4*n**2 + 5*n operations (0 library calls), 8*n**2 + 24*n bytes
 bprop: 5*n**2 + 3*n operations (0 library calls), 16*n**2 + 40*n bytes
@@ -18,9 +20,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 
 INPUTS = ("L", "r")
 WRT = ("L", "r")
@@ -31,6 +34,18 @@ OUTPUTS = ("out",)
 def accumulate(total, term):
     """Add a term to a running sum; only this addition may be reordered, so that it vectorises."""
     return total + term
+
+
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
 
 
 @jit
@@ -44,14 +59,14 @@ def _sizes(L, r):
     return (n,)
 
 
-@jit
+@kernel
 def _value(n, L, r, t1):
     """Compute the value."""
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
     for i in range(n):
         t1_i = 0.0
-        for j in range(n):
-            t1_i = accumulate(t1_i, r[j] * L[i, j] if j <= i else 0.0)
+        for j in range(i + 1):
+            t1_i = accumulate(t1_i, r[j] * L[i, j])
         t1[i] = t1_i
     # out = sum over i of (t1[i] ^ 2 / (i + 1))
     out = 0.0
@@ -74,14 +89,14 @@ def value(L, r, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, L, r, r0):
     """Compute the value and the residuals into the given arrays."""
     # r0[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
     for i in range(n):
         r0_i = 0.0
-        for j in range(n):
-            r0_i = accumulate(r0_i, r[j] * L[i, j] if j <= i else 0.0)
+        for j in range(i + 1):
+            r0_i = accumulate(r0_i, r[j] * L[i, j])
         r0[i] = r0_i
     # out = sum over i of (r0[i] ^ 2 / (i + 1))
     out = 0.0
@@ -101,7 +116,7 @@ def fprop(L, r):
     return out, (L, r, r0, n)
 
 
-@jit
+@kernel
 def _bprop(n, L, r, r0, ct_out, ct_L, ct_r, t1):
     """Compute the gradients into the given arrays."""
     # t1[i] = 2 * (r0[i] * (ct_out / (i + 1)))
@@ -109,12 +124,13 @@ def _bprop(n, L, r, r0, ct_out, ct_L, ct_r, t1):
         t1[i] = 2.0 * (r0[i] * (ct_out / (np.float64(i) + 1.0)))
     # ct_L[i, j] = t1[i] * r[j] if j <= i else 0
     # ct_r[i] = sum over j of (t1[j] * L[j, i] if i <= j else 0)
+    ct_L[...] = 0.0
     ct_r[...] = 0.0
     for i in range(n):
         t1_i = t1[i]
-        for j in range(n):
-            ct_L[i, j] = t1_i * r[j] if j <= i else 0.0
-            ct_r[j] += t1_i * L[i, j] if j <= i else 0.0
+        for j in range(i + 1):
+            ct_L[i, j] = t1_i * r[j]
+            ct_r[j] += t1_i * L[i, j]
 
 
 @jit
@@ -132,14 +148,14 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_L, ct_r)
 
 
-@jit
+@kernel
 def _value_and_grad(n, L, r, ct_L, ct_r, t1, t2):
     """Compute the value, and the gradients into the given arrays."""
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
     for i in range(n):
         t1_i = 0.0
-        for j in range(n):
-            t1_i = accumulate(t1_i, r[j] * L[i, j] if j <= i else 0.0)
+        for j in range(i + 1):
+            t1_i = accumulate(t1_i, r[j] * L[i, j])
         t1[i] = t1_i
     # out = sum over i of (t1[i] ^ 2 / (i + 1))
     # t2[i] = 2 * (t1[i] / (i + 1))
@@ -149,12 +165,13 @@ def _value_and_grad(n, L, r, ct_L, ct_r, t1, t2):
         t2[i] = 2.0 * (t1[i] / (np.float64(i) + 1.0))
     # ct_L[i, j] = t2[i] * r[j] if j <= i else 0
     # ct_r[i] = sum over j of (t2[j] * L[j, i] if i <= j else 0)
+    ct_L[...] = 0.0
     ct_r[...] = 0.0
     for i in range(n):
         t2_i = t2[i]
-        for j in range(n):
-            ct_L[i, j] = t2_i * r[j] if j <= i else 0.0
-            ct_r[j] += t2_i * L[i, j] if j <= i else 0.0
+        for j in range(i + 1):
+            ct_L[i, j] = t2_i * r[j]
+            ct_r[j] += t2_i * L[i, j]
     return out
 
 
@@ -172,6 +189,58 @@ def value_and_grad(L, r, work=None):
         scratch = work
     out = _value_and_grad(n, L, r, ct_L, ct_r, *scratch)
     return out, (ct_L, ct_r)
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(L, r, ct_L, ct_r, work=None):
+    """Return the value; write the gradients ct_L, ct_r."""
+    L = np.ascontiguousarray(L)
+    r = np.ascontiguousarray(r)
+    (n,) = _sizes(L, r)
+    if not fits(ct_L, L.shape, float64):
+        raise ValueError("ct_L: must be a C-contiguous array of float64, of L's shape")
+    if not fits(ct_r, r.shape, float64):
+        raise ValueError("ct_r: must be a C-contiguous array of float64, of r's shape")
+    if meet((span(ct_L), span(ct_r), span(L), span(r)), 2):
+        raise ValueError("ct_L, ct_r: must share no memory with another array")
+    if work is None:
+        scratch = (np.empty((n,), float64), np.empty((n,), float64))
+    else:
+        scratch = work
+    out = _value_and_grad(n, L, r, ct_L, ct_r, *scratch)
+    return out
+
+
+@jit
+def workspace(L, r):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    L = np.ascontiguousarray(L)
+    r = np.ascontiguousarray(r)
+    (n,) = _sizes(L, r)
+    return (np.empty((n,), float64), np.empty((n,), float64))
 
 
 REAL = float64

@@ -9,7 +9,9 @@ Inputs, in calling order:
 value(...) returns the value.
 fprop(...) returns (value, residuals), bprop(residuals, upstream) the gradients in WRT order, and
 value_and_grad(...) returns (value, gradients) from one fused pass. A gradient has its input's shape.
+value_and_grad_into(...) takes arrays for the gradients after the inputs, and allocates nothing.
 The optional last argument `work` is a tuple of scratch arrays to be used again from call to call.
+workspace(...) makes that of value_and_grad and value_and_grad_into.
 
 fprop: 10*d*m + 4*m operations (m library calls), 40*d*m + 40*d + 32*m bytes
 bprop: 15*d*m + 6*m operations (0 library calls), 80*d*m + 80*d + 48*m bytes
@@ -20,9 +22,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
-jit = njit(error_model="numpy")
+jit = njit(error_model="numpy", nogil=True)
 inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 
 INPUTS = ("W", "b", "u", "x")
@@ -84,6 +87,26 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
+@jit
+def vector(array):
+    """A vector as an array of one axis; a view unless its entries have gaps between them."""
+    if array.ndim == 1:
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array).reshape(array.size)
+
+
 @jit
 def _sizes(W, b, u, x):
     """Return the sizes d, m, read off the arguments and checked."""
@@ -100,7 +123,7 @@ def _sizes(W, b, u, x):
     return (d, m)
 
 
-@jit
+@kernel
 def _value(m, W, b, u, x, t1):
     """Compute the value."""
     # t1 = W @ x
@@ -120,9 +143,9 @@ def _value(m, W, b, u, x, t1):
 def value(W, b, u, x, work=None):
     """Return the value."""
     W = np.ascontiguousarray(W)
-    b = np.ascontiguousarray(b).reshape(b.size)
-    u = np.ascontiguousarray(u).reshape(u.size)
-    x = np.ascontiguousarray(x).reshape(x.size)
+    b = vector(b)
+    u = vector(u)
+    x = vector(x)
     d, m = _sizes(W, b, u, x)
     if work is None:
         scratch = (np.empty((m,), float64),)
@@ -132,7 +155,7 @@ def value(W, b, u, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(m, W, b, u, x, h, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = W @ x
@@ -154,11 +177,11 @@ def fprop(W, b, u, x, work=None):
     """Return (value, residuals): the forward pass, keeping what the backward pass needs."""
     W = np.ascontiguousarray(W)
     b_shape = b.shape
-    b = np.ascontiguousarray(b).reshape(b.size)
+    b = vector(b)
     u_shape = u.shape
-    u = np.ascontiguousarray(u).reshape(u.size)
+    u = vector(u)
     x_shape = x.shape
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     d, m = _sizes(W, b, u, x)
     h = np.empty((m,), float64)
     if work is None:
@@ -169,7 +192,7 @@ def fprop(W, b, u, x, work=None):
     return out, (W, u, x, h, b_shape, u_shape, x_shape, d, m)
 
 
-@jit
+@kernel
 def _bprop(d, m, W, u, x, h, ct_out, ct_W, ct_z, ct_u, ct_x):
     """Compute the gradients into the given arrays."""
     # ct_h = ct_out * u
@@ -201,7 +224,7 @@ def bprop(residuals, upstream=1.0):
     return (ct_W, ct_z.reshape(b_shape), ct_u.reshape(u_shape), ct_x.reshape(x_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(d, m, W, b, u, x, ct_W, ct_z, h, ct_x, t1):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = W @ x
@@ -232,11 +255,11 @@ def value_and_grad(W, b, u, x, work=None):
     """Return (value, (ct_W, ct_b, ct_u, ct_x)) from one fused pass."""
     W = np.ascontiguousarray(W)
     b_shape = b.shape
-    b = np.ascontiguousarray(b).reshape(b.size)
+    b = vector(b)
     u_shape = u.shape
-    u = np.ascontiguousarray(u).reshape(u.size)
+    u = vector(u)
     x_shape = x.shape
-    x = np.ascontiguousarray(x).reshape(x.size)
+    x = vector(x)
     d, m = _sizes(W, b, u, x)
     ct_W = np.empty((m, 5*d), float64)
     ct_z = np.empty((m,), float64)
@@ -248,6 +271,72 @@ def value_and_grad(W, b, u, x, work=None):
         scratch = work
     out = _value_and_grad(d, m, W, b, u, x, ct_W, ct_z, h, ct_x, *scratch)
     return out, (ct_W, ct_z.reshape(b_shape), h.reshape(u_shape), ct_x.reshape(x_shape))
+
+
+@jit
+def fits(array, shape, dtype):
+    """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
+    return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous
+
+
+@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
+def value_and_grad_into(W, b, u, x, ct_W, ct_b, ct_u, ct_x, work=None):
+    """Return the value; write the gradients ct_W, ct_b, ct_u, ct_x."""
+    W = np.ascontiguousarray(W)
+    b_shape = b.shape
+    b = vector(b)
+    u_shape = u.shape
+    u = vector(u)
+    x_shape = x.shape
+    x = vector(x)
+    d, m = _sizes(W, b, u, x)
+    if not fits(ct_W, W.shape, float64):
+        raise ValueError("ct_W: must be a C-contiguous array of float64, of W's shape")
+    if not fits(ct_b, b_shape, float64):
+        raise ValueError("ct_b: must be a C-contiguous array of float64, of b's shape")
+    ct_b = vector(ct_b)
+    if not fits(ct_u, u_shape, float64):
+        raise ValueError("ct_u: must be a C-contiguous array of float64, of u's shape")
+    ct_u = vector(ct_u)
+    if not fits(ct_x, x_shape, float64):
+        raise ValueError("ct_x: must be a C-contiguous array of float64, of x's shape")
+    ct_x = vector(ct_x)
+    if meet((span(ct_W), span(ct_b), span(ct_u), span(ct_x), span(W), span(b), span(u), span(x)), 4):
+        raise ValueError("ct_W, ct_b, ct_u, ct_x: must share no memory with another array")
+    if work is None:
+        scratch = (np.empty((m,), float64),)
+    else:
+        scratch = work
+    out = _value_and_grad(d, m, W, b, u, x, ct_W, ct_b, ct_u, ct_x, *scratch)
+    return out
+
+
+@jit
+def workspace(W, b, u, x):
+    """Return scratch arrays for value_and_grad and value_and_grad_into with arguments of these shapes."""
+    W = np.ascontiguousarray(W)
+    b = vector(b)
+    u = vector(u)
+    x = vector(x)
+    d, m = _sizes(W, b, u, x)
+    return (np.empty((m,), float64),)
 
 
 REAL = float64
