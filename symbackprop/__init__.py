@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from symbackprop.frontend.neural_scores import log_softmax, logsumexp, softmax
     from symbackprop.frontend.neural_smooth import gelu, gelu_tanh, sigmoid, silu, softplus
     from symbackprop.frontend.norms import norm
+    from symbackprop.frontend.recurrences import Recurrence
 
 __all__ = [
     "CostError",
@@ -24,6 +25,7 @@ __all__ = [
     "MaxOver",
     "Mean",
     "MinOver",
+    "Recurrence",
     "ShapeError",
     "SymbackpropError",
     "UnsupportedExpressionError",
@@ -54,6 +56,7 @@ _HOMES = {
     "MaxOver": "symbackprop.frontend.extrema",
     "Mean": "symbackprop.frontend.batch",
     "MinOver": "symbackprop.frontend.extrema",
+    "Recurrence": "symbackprop.frontend.recurrences",
     "cross_entropy": "symbackprop.frontend.neural_loss",
     "elu": "symbackprop.frontend.neural_functions",
     "function": "symbackprop.frontend.families",

@@ -16,6 +16,7 @@ import numpy as np
 from symbackprop.deferred import Deferred
 from symbackprop.ir.dims import ZERO, Dim, Monomial, product
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Library, Node, Reduction, Scatter
+from symbackprop.ir.recurrence import scans_of, steps_inside
 from symbackprop.ir.registry import Trait
 
 optimize = Deferred("scipy.optimize")
@@ -47,6 +48,11 @@ def count(nodes: Iterable[Node], outputs: Sequence[Node] = ()) -> Count:
             for shape in _pieces(node) if isinstance(node, Scatter) else [node.shape]:
                 totals[shape] = totals.get(shape, 0) + 1
     library: dict[tuple[Dim, ...], int] = {}
+    nodes = list(nodes)
+    for repetition, scans in scans_of(nodes).items():
+        # Recursive in the nesting of recurrences.
+        step = count(steps_inside(repetition, scans), repetition.body.following)
+        flops, calls = flops + repetition.times * step.flops, calls + repetition.times * step.calls
     for node in nodes:
         match node:
             case Elementwise():

@@ -28,6 +28,7 @@ from symbackprop.ir.node import (
     Scatter,
     Size,
 )
+from symbackprop.ir.recurrence import Scan, every_node
 from symbackprop.ir.types import AxisMap
 
 __all__ = ["infer_sizes", "interpret"]
@@ -57,22 +58,51 @@ def interpret(
     if missing:
         raise InputError(message("an input has no value", expected=", ".join(missing), found=", ".join(inputs)))
     arrays = {node: np.asarray(inputs[node.name], node.dtype) for node in needed}
-    symbols = {s for node in order for dim in _dims(node) for s in dim.symbols}
+    symbols = {s for node in every_node(roots) for dim in _dims(node) for s in dim.symbols}
     given = [n for n in program.inputs if _is_number(n) and n.name in symbols] if isinstance(program, Graph) else []
     passed = {n.name: int(np.asarray(inputs[n.name])) for n in given if n.name in inputs}
     known = infer_sizes(arrays, {**passed, **(sizes or {})})
     unknown = sorted(symbols.difference(known))
     if unknown:
         raise InputError(message("sizes cannot be read off the inputs", found=", ".join(unknown), hint="pass sizes="))
-    values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
-        for node in order:
-            operands = [values[a] for a in node.args]
-            result = arrays[node] if isinstance(node, Input) else _evaluate(node, operands, known)
-            value = np.asarray(result, node.dtype)
-            assert value.shape == _shape(node, known), f"{node!r} gave shape {value.shape}"
-            values[node] = value
+        values = _values(order, arrays, known)
     return [values[node] for node in roots]
+
+
+def _values(order: Sequence[Node], arrays: Mapping[Input, Array], sizes: Sizes) -> dict[Node, Array]:
+    """Return the value of every node of `order`, operands first."""
+    values: dict[Node, Array] = {}
+    for node in order:
+        operands = [values[a] for a in node.args]
+        result = arrays[node] if isinstance(node, Input) else _evaluate(node, operands, sizes)
+        value = np.asarray(result, node.dtype)
+        assert value.shape == _shape(node, sizes), f"{node!r} gave shape {value.shape}"
+        values[node] = value
+    return values
+
+
+def _repeated(node: Scan, args: list[Array], sizes: Sizes) -> Array:
+    """Return one result of a recurrence; recursive in the nesting of recurrences."""
+    body, count = node.body, node.count.evaluate(sizes)
+    order = toposort([*body.following, node.value])
+    bound = dict(zip(body.inputs, args, strict=True))
+    out = np.zeros(_shape(node, sizes), node.dtype)
+    if node.mode == "path":
+        assert isinstance(node.value, Input)
+        out[-1 if node.backwards else 0] = bound[node.value]
+    for t in reversed(range(count)) if node.backwards else range(count):
+        now = {**bound, **{i: bound[i][t] for i in body.reads}}
+        values = _values(order, now, sizes)
+        bound |= {s: values[n] for s, n in zip(body.states, body.following, strict=True)}
+        if node.mode == "path":
+            assert isinstance(node.value, Input)
+            out[t if node.backwards else t + 1] = bound[node.value]
+        elif node.mode == "stack":
+            out[t] = values[node.value]
+        else:
+            out += values[node.value]
+    return out
 
 
 def infer_sizes(arrays: Mapping[Input, Array], sizes: Sizes) -> dict[str, int]:
@@ -155,6 +185,8 @@ def _evaluate(node: Node, args: list[Array], sizes: Sizes) -> Any:
             return node.op.numpy(args[0], node.axes)
         case Library():
             return node.op.numpy(*args)
+        case Scan():
+            return _repeated(node, args, sizes)
     raise TypeError(f"no evaluation for {node!r}")  # pragma: no cover - kinds are closed
 
 

@@ -30,6 +30,7 @@ from symbackprop.frontend.translate import translate
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import Graph, substitute, toposort
 from symbackprop.ir.node import Const, Input, Node
+from symbackprop.ir.recurrence import made_along
 from symbackprop.ir.sizes import read_sizes
 from symbackprop.ir.types import TensorType
 from symbackprop.options import Options
@@ -38,8 +39,9 @@ from symbackprop.plan.products import choose_paths
 from symbackprop.plan.residuals import split_bprop
 from symbackprop.plan.traffic import traffic
 from symbackprop.rewrite.engine import expand_reductions, simplify
+from symbackprop.rewrite.recurrences import rework_scans
 from symbackprop.rewrite.rules import RULES_LOWERED
-from symbackprop.runtime import lapack, special
+from symbackprop.runtime import apart, beyond, lapack, special
 from symbackprop.runtime.interface import Costs, CountRange, IndexRange, Interface, PositionRange
 from symbackprop.runtime.straightline import IMPORTS
 from symbackprop.runtime.straightline import source as straight_line_source
@@ -101,6 +103,8 @@ def build(
         support=Support("straight_line", IMPORTS, straight_line_source()),
         special=Support("scipy_function", special.IMPORTS, special.source()),
         lapack=Support("lapack_routine", lapack.IMPORTS, lapack.source()),
+        apart=Support(apart.DECORATOR, apart.IMPORTS, apart.source()),
+        beyond=Support("beyond", beyond.IMPORTS, beyond.source()),
         summary=tuple(str(certificate).splitlines()) if program.wrt else (),
     )
     return Built(emit_module(module), _interface(module, costs), module, certificate)
@@ -137,12 +141,19 @@ def _with_gradients(forward: Graph, wrt: Sequence[Node], upstream: tuple[Input, 
 
 
 def _tidy(graph: Graph, options: Options) -> Graph:
-    """Return the graph simplified, products in order."""
-    return choose_paths(simplify(graph, warrant=options.warrant))
+    """Return the graph simplified, products in order, and recurrences without what need not be inside of them."""
+    before, graph = None, choose_paths(simplify(graph, warrant=options.warrant))
+    while graph.roots != before:
+        before = graph.roots
+        moved = rework_scans(graph, lambda step: _tidy(step, options), settle=True)
+        if moved.roots != before:
+            graph = choose_paths(simplify(moved, warrant=options.warrant))
+    return graph
 
 
 def _lower(graph: Graph, options: Options) -> Graph:
     """Return the graph with its reductions in terms of what loops can do."""
+    graph = rework_scans(graph, lambda step: _lower(step, options))
     return simplify(expand_reductions(graph), RULES_LOWERED, warrant=options.warrant)
 
 
@@ -190,7 +201,7 @@ def _certify(joint: Graph, n_values: int, plans: Mapping[str, Plan], program: Pr
     """
     values, grads = joint.outputs[:n_values], joint.outputs[n_values:]
     forward_nodes = toposort(values)
-    seen = set(forward_nodes)
+    seen = {*forward_nodes, *made_along(forward_nodes, toposort(grads))}
     fprop = count(forward_nodes, values)
     bprop = count([n for n in toposort(grads) if n not in seen], grads) if program.wrt else Count(Dim.of(0), Dim.of(0))
     bound = ratio_bound(bprop.flops, fprop.flops)

@@ -13,6 +13,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from symbackprop.autodiff.recurrences import scan_adjoint
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.graph import Graph, toposort
 from symbackprop.ir.node import (
@@ -29,6 +30,7 @@ from symbackprop.ir.node import (
     Scatter,
     Size,
 )
+from symbackprop.ir.recurrence import Scan, scans_of
 from symbackprop.ir.types import AxisMap
 from symbackprop.ops.contraction import contraction_adjoint
 from symbackprop.ops.indexing import Piece, gather_adjoint, pieces_of, scatter, scatter_adjoint
@@ -59,7 +61,18 @@ def build_bprop(graph: Graph, wrt: Sequence[Node], upstream: Sequence[Node]) -> 
         if out in active:
             received.setdefault(out, []).append((ct, None))
     cotangents: dict[Node, Node] = {}
+    # Results of one recurrence do not depend on each other: they are passed on together, at the first in order.
+    together = {scans[0]: scans for scans in scans_of(order).values()}
     for node in reversed(order):
+        if isinstance(node, Scan):
+            if node in received:
+                cotangents[node] = _accumulate([c for c, _ in received.pop(node)])
+            arriving = [(scan, cotangents[scan]) for scan in together.get(node, ()) if scan in cotangents]
+            if arriving:
+                for arg, part in zip(node.args, scan_adjoint(arriving, build_bprop), strict=True):
+                    if part is not None and arg in active:
+                        received.setdefault(arg, []).append((part, None))
+            continue
         if node not in received:
             continue
         contributions = received.pop(node)

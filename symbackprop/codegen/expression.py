@@ -23,6 +23,7 @@ __all__ = [
     "numpy_type",
     "operator",
     "subscript",
+    "target_text",
     "text",
     "tuple_text",
 ]
@@ -79,10 +80,21 @@ def operator(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
 
 
 def subscript(array: str, index: Sequence[str]) -> ast.expr:
-    """Return `array[index]`; an index is source text of this package's making."""
+    """Return `array[index]`; an index is source text of this package's making.
+
+    Of a row `x[t]` that is `x[t, index]`.
+    """
+    if array.endswith("]"):
+        array, _, rows = array[:-1].partition("[")
+        index = (rows, *index)
     at = [parse(i) for i in index]
     where: ast.expr = at[0] if len(at) == 1 else ast.Tuple(at, ast.Load())
     return ast.Subscript(name(array), where, ast.Load())
+
+
+def target_text(names: Sequence[str]) -> str:
+    """Return the left side of an unpacking assignment."""
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def tuple_text(parts: Iterable[object]) -> str:

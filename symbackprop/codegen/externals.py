@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from symbackprop.ir.external import External
+from symbackprop.ir.external import Beyond, External
 from symbackprop.ir.registry import ELEMENTWISE, LIBRARY, Form
 
 __all__ = ["Support", "foreign", "helper_names"]
@@ -21,21 +21,25 @@ class Support:
     source: str
 
 
-def foreign(functions: Iterable[Any], special: Support | None, lapack: Support | None) -> list[tuple[Support, str]]:
-    """Return (what binds them, the assignments) for each of SciPy's C libraries that some functions come from."""
+def foreign(
+    functions: Iterable[Any], special: Support | None, lapack: Support | None, beyond: Support | None
+) -> list[tuple[Support, str]]:
+    """Return (what binds them, the assignments) for each of the C libraries that some functions come from."""
     external = [f for f in functions if isinstance(f, External)]
-    out = []
-    for support, is_routine in ((special, False), (lapack, True)):
-        chosen = [f for f in external if f.is_routine == is_routine]
-        if support and chosen:
-            out.append((support, _bindings(support.decorator, chosen)))
-    return out
+    far = [f for f in external if isinstance(f, Beyond)]
+    routines = [f for f in external if f.is_routine]
+    others = [f for f in external if f not in far and f not in routines]
+    chosen = ((special, others), (lapack, routines), (beyond, far))
+    return [(support, _bindings(support.decorator, found)) for support, found in chosen if support and found]
 
 
 def _bindings(binder: str, functions: Iterable[External]) -> str:
     """Return the assignments that bind each function's name; `binder` is the function that does it."""
     lines = []
     for f in functions:
+        if isinstance(f, Beyond):
+            lines.append(f'{f.name} = {binder}("{f.symbol}", {f.bound!r})')
+            continue
         outputs = f", {f.outputs}, {f.which}" if f.outputs else ""
         lines.append(f'{f.name} = {binder}("{f.name}", "{f.symbol}", {f.arity}{outputs})')
     return "\n".join(lines)

@@ -11,11 +11,14 @@ from symbackprop.frontend.program import Argument, Output
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Node
 
-__all__ = ["FITS", "INTO", "WORKSPACE", "Target", "Writing", "check_target", "find_targets"]
+__all__ = ["FITS", "INTO", "NAMES", "SPAN", "WORKSPACE", "Target", "Writing", "check_targets", "find_targets"]
 
 #: Names of public functions beside the passes.
 INTO = "value_and_grad_into"
 WORKSPACE = "workspace"
+
+#: Names of all functions that may come along.
+NAMES = (INTO, WORKSPACE, "fits", "span", "meet")
 
 #: The function that looks at the arrays to be written. A view with gaps would be copied on the way to a matrix product,
 #: and the copy written instead of the array.
@@ -23,6 +26,23 @@ FITS = '''@jit
 def fits(array, shape, dtype):
     """Whether an array can take results of this shape and dtype: no conversion, no gaps between its rows."""
     return array.shape == shape and array.dtype == np.dtype(dtype) and array.flags.c_contiguous'''
+
+#: The functions that tell whether arrays overlap. The kernel is compiled as one whose arrays do not.
+SPAN = '''@jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False'''
 
 
 @dataclass(frozen=True)
@@ -113,11 +133,25 @@ def find_targets(
     return Writing(tuple(targets), tuple(arrays), tuple(entries), tuple(returned), doc)
 
 
-def check_target(target: Target) -> list[str]:
-    """Return the statements that refuse an array that does not fit, and bring it into the kernel's form."""
-    v, kind = target.variable, target.dtype.removeprefix("np.")
-    lines = [
-        f"if not fits({v}, {target.shape}, {target.dtype}):",
-        f'    raise ValueError("{v}: must be a C-contiguous array of {kind}, {target.described}")',
-    ]
-    return [*lines, f"{v} = {target.inside}"] if target.inside else lines
+def check_targets(targets: Sequence[Target], read: Sequence[str]) -> list[str]:
+    """Return the statements that refuse arrays that do not fit or overlap, and bring them into the kernel's form.
+
+    Args:
+        targets: the arrays to be written.
+        read: variables of the arrays that the kernel reads.
+    """
+    lines: list[str] = []
+    for target in targets:
+        v, kind = target.variable, target.dtype.removeprefix("np.")
+        lines += [
+            f"if not fits({v}, {target.shape}, {target.dtype}):",
+            f'    raise ValueError("{v}: must be a C-contiguous array of {kind}, {target.described}")',
+        ]
+        lines += [f"{v} = {target.inside}"] if target.inside else []
+    arrays = [*(t.variable for t in targets), *read]
+    if len(arrays) > 1:
+        spans = tuple_text(f"span({v})" for v in arrays)
+        lines += [f"if meet({spans}, {len(targets)}):"]
+        named = ", ".join(t.variable for t in targets)
+        lines += [f'    raise ValueError("{named}: must share no memory with another array")']
+    return lines

@@ -7,6 +7,7 @@ a value used once goes into the expression that uses it, an accumulator over the
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,10 +19,11 @@ from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter
 from symbackprop.ir.types import AxisMap, ScatterPiece
+from symbackprop.ops.positional import Form
 from symbackprop.plan.access import domain_of, is_access, is_leaf, result_positions
 from symbackprop.plan.fusion import is_accumulated
 from symbackprop.plan.steps import Loop, Packed
-from symbackprop.plan.triangles import Form, find_triangle
+from symbackprop.plan.triangles import find_triangle
 
 __all__ = ["Around", "emit_loop", "emit_part", "emit_piece"]
 
@@ -192,6 +194,9 @@ class _LoopWriter:
         expr = self._entry(node)
         stored = node in self.scope.plan.stored
         named = node in self.scope.plan.graph.hints
+        if node in self.scope.sums:
+            self._add_to_sum(node, expr)
+            return
         if not self.here:
             if stored or named or self.uses[node] > 1 or len(ex.text(expr)) > INLINE:
                 target = self.scope.variable(node)
@@ -219,6 +224,16 @@ class _LoopWriter:
             entry = self._own(f"{self.scope.variable(node)}_{''.join(self.variables)}") if named else self._temporary()
             body.append(f"{entry} = {ex.text(expr)}")
         self.local[node] = ex.name(entry)
+
+    def _add_to_sum(self, node: Node, expr: ast.expr) -> None:
+        """Add an entry to the sum over the steps of a recurrence, and keep it for other members."""
+        total = self.scope.sums[node]
+        target = ex.text(ex.subscript(total, [i.text for i in self.here])) if self.here else total
+        if self.uses[node]:
+            entry = self._temporary()
+            self.body[self.depth].append(f"{entry} = {ex.text(expr)}")
+            self.local[node] = expr = ex.name(entry)
+        self.body[self.depth].append(f"{target} += {ex.text(expr)}")
 
     def _place(self, node: Node, where: Where) -> ast.expr:
         """Return the place in memory of an entry of a stored value, or the variable that it is in."""
@@ -395,6 +410,6 @@ class _LoopWriter:
 
     def _own(self, base: str) -> str:
         """Return a fresh variable that ends with the loop."""
-        variable = self.scope.names.fresh(base)
+        variable = self.scope.names.fresh(re.sub(r"\W+", "_", base))
         self.owned.append(variable)
         return variable

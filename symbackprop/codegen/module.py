@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from symbackprop.codegen import selftest
 from symbackprop.codegen.checks import VECTOR, canonical, index_check, range_check, size_action
-from symbackprop.codegen.expression import helper_source, numpy_type, tuple_text
+from symbackprop.codegen.expression import helper_source, numpy_type, target_text, tuple_text
 from symbackprop.codegen.externals import Support, foreign, helper_names
-from symbackprop.codegen.into import FITS, INTO, WORKSPACE, check_target, find_targets
-from symbackprop.codegen.kernel import KernelText, emit_kernel
+from symbackprop.codegen.into import FITS, INTO, NAMES, SPAN, WORKSPACE, check_targets, find_targets
+from symbackprop.codegen.kernel import KernelText, emit_kernel, is_long, loops_write
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
 from symbackprop.codegen.threads import HELPERS, RESERVED
@@ -26,8 +26,8 @@ from symbackprop.plan.plan import CountCheck, IndexCheck, Plan, RangeCheck
 
 __all__ = ["FUNCTIONS", "ModulePlan", "emit_module"]
 
-#: Statements from which a straight-line kernel goes to LLVM directly.
-LONG = 100
+#: Longest tuple that numba takes as one of two values of a variable; CPython builds longer ones from lists.
+_MOST_IN_TUPLE = 29
 
 #: Public functions of a generated module.
 FUNCTIONS = ("value", "fprop", "bprop", "value_and_grad")
@@ -50,6 +50,8 @@ class ModulePlan:
         support: the decorator that long straight-line kernels carry.
         special: the function that binds special functions of SciPy's C library.
         lapack: the function that binds routines of LAPACK.
+        apart: the decorator of kernels that write to arrays.
+        beyond: the function that binds the C library's functions in vectorised loops, for large arguments.
     """
 
     name: str
@@ -65,6 +67,8 @@ class ModulePlan:
     support: Support | None = None
     special: Support | None = None
     lapack: Support | None = None
+    beyond: Support | None = None
+    apart: Support | None = None
 
 
 def emit_module(plan: ModulePlan) -> str:
@@ -78,10 +82,10 @@ class _ModuleWriter:
     def __init__(self, plan: ModulePlan) -> None:
         self.plan = plan
         self.arguments = plan.program.arguments
-        self.helpers = Helpers()
+        self.helpers = Helpers(plan.apart.decorator if plan.apart else "jit")
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
         own = RESERVED if any(p.uses_threads for p in plan.plans.values()) else ()
-        names = Names([*FUNCTIONS, INTO, WORKSPACE, "fits", "vector", *helper_names(), "scratch", *own])
+        names = Names([*FUNCTIONS, *NAMES, "vector", *helper_names(), "scratch", "fresh", *own])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -92,7 +96,7 @@ class _ModuleWriter:
         bound = {a.symbol for a in plan.size_actions if isinstance(a, Bind)}
         self.bound = [s for s in sorted(plan.program.sizes) if s in bound]
         self.texts = {name: self._kernel_text(name) for name in FUNCTIONS if name in plan.plans}
-        self.long = {name for name, text in self.texts.items() if plan.support and _is_long(text, plan.plans[name])}
+        self.long = {name for name, text in self.texts.items() if plan.support and is_long(text, plan.plans[name])}
 
     def text(self) -> str:
         """Return the module."""
@@ -100,13 +104,16 @@ class _ModuleWriter:
         parts = [self._head(), *self._helper_functions()]
         if self.plan.support and self.long:
             parts.append(self.plan.support.source)
+        if self.plan.apart and self._apart():
+            parts.append(self.plan.apart.source)
         if any(a.unit_axes and len(a.core_shape) == 1 for a in self.arguments):
             parts.append(VECTOR)
         if self.needs_sizes:
             parts.append(self._sizes_function())
         parts += functions
         if "value_and_grad" in self.texts:
-            parts += [FITS, self._into()]
+            into = self._into()
+            parts += [FITS, *([SPAN] if "if meet(" in into else []), into]
         if self._scratch("value_and_grad"):
             parts.append(self._workspace())
         parts.append(selftest.emit(self.plan, self.wrt))
@@ -138,9 +145,10 @@ class _ModuleWriter:
         if self.plan.summary:
             lines += ["", *map(_one_line, self.plan.summary)]
         needed = [*(self.plan.support.imports if self.plan.support and self.long else ())]
+        needed += self.plan.apart.imports if self._apart() and self.plan.apart else ()
         needed += [
             line
-            for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+            for support, _ in foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
             for line in support.imports
         ]
         plain = sorted({line for line in needed if line.startswith("import ")})
@@ -154,7 +162,7 @@ class _ModuleWriter:
         return "\n".join(lines)
 
     def _helper_functions(self) -> list[str]:
-        taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack)
+        taken = foreign(self.helpers.functions, self.plan.special, self.plan.lapack, self.plan.beyond)
         parts = [part for support, bound in taken for part in (support.source, bound)]
         own = [f for f in self.helpers.functions if not isinstance(f, External)]
         parts += [f"@{self.helpers.decorator(f)}\n{helper_source(f, self.plan.real)}" for f in own]
@@ -218,13 +226,18 @@ class _ModuleWriter:
         text = self.texts[name]
         return bool(text.arrays or text.workspace or text.sizes) or name in self.long
 
+    def _apart(self) -> bool:
+        """Whether some kernel is compiled as one whose arrays share no memory."""
+        return any(loops_write(text) and name not in self.long for name, text in self.texts.items())
+
     def _kernel(self, name: str, text: KernelText) -> list[str]:
         parameters = [self.sizes[s] for s in text.sizes]
         parameters += [v for _, v in text.inputs]
         parameters += [v for _, v in text.arrays]
         parameters += [v for _, _, v in text.workspace]
         scalars = [r for r in text.results if r is not None]
-        decorator = self.plan.support.decorator if self.plan.support and name in self.long else "jit"
+        decorator = self.plan.apart.decorator if self.plan.apart and loops_write(text) else "jit"
+        decorator = self.plan.support.decorator if self.plan.support and name in self.long else decorator
         lines = [f"@{decorator}", f"def _{name}({', '.join(parameters)}):"]
         lines.append(f'    """{_KERNEL_DOCS[name]}"""')
         lines += [f"    {line}" for line in text.body]
@@ -235,7 +248,11 @@ class _ModuleWriter:
     def _call_kernel(self, name: str, text: KernelText, arrays: Sequence[str], scalars: Sequence[str]) -> list[str]:
         lines: list[str] = []
         if text.workspace:
-            lines += ["    if work is None:", f"        scratch = {self._scratch(name)}"]
+            fresh = [f"        scratch = {self._scratch(name)}"]
+            if len(text.workspace) > _MOST_IN_TUPLE:
+                # numba refuses a variable that gets a tuple as long as this in one of two places.
+                fresh = [f"        fresh = {self._scratch(name)}", "        scratch = fresh"]
+            lines += ["    if work is None:", *fresh]
             lines += ["    else:", "        scratch = work"]
         values = [*(v for _, v in text.inputs), *arrays]
         called = [*(self.sizes[s] for s in text.sizes), *values, *(["*scratch"] if text.workspace else [])]
@@ -271,7 +288,8 @@ class _ModuleWriter:
         parameters = [*self._parameters(), *targets, *(["work=None"] if text.workspace else [])]
         lines = ["@jit", f"def {INTO}({', '.join(parameters)}):", f'    """{writing.doc}"""']
         lines += self._prologue("value_and_grad") if inner else []
-        lines += [f"    {line}" for target in writing.targets for line in check_target(target)]
+        read = [v for n, v in text.inputs if n.rank] if inner else []
+        lines += [f"    {line}" for line in check_targets(writing.targets, read)]
         value = writing.values[0] if len(writing.values) == 1 else tuple_text(writing.values)
         if inner:
             scalars = [*writing.values, *writing.entries]
@@ -311,7 +329,7 @@ class _ModuleWriter:
             lines += canonical(self.variables[a.identifier], a, shape)
         if self.needs_sizes:
             call = f"_sizes({', '.join(self._parameters())})"
-            target = _targets([self.sizes[s] for s in self.bound])
+            target = target_text([self.sizes[s] for s in self.bound])
             lines.append(f"    {target} = {call}" if self.bound else f"    {call}")
         return lines
 
@@ -321,7 +339,7 @@ class _ModuleWriter:
         inputs = plan.graph.inputs[: len(self.plan.residuals)]
         kept = [bound.get(n, f"_{n.name}") for n in inputs]
         kept += [*self.shapes.values(), *(self.sizes[s] for s in self._bprop_sizes())]
-        lines = [f"    {_targets(kept)} = residuals"] if kept else []
+        lines = [f"    {target_text(kept)} = residuals"] if kept else []
         if self.plan.real == "float32":
             # A float32 number that has been in Python's hands comes back as a double.
             numbers = [bound[n] for n in inputs if n in bound and not n.rank and n.type.is_real]
@@ -376,22 +394,6 @@ _KERNEL_DOCS = {
     "bprop": "Compute the gradients into the given arrays.",
     "value_and_grad": "Compute the value, and the gradients into the given arrays.",
 }
-
-
-def _is_long(text: KernelText, plan: Plan) -> bool:
-    """Whether a kernel is straight-line real code long enough that numba's type inference would be felt."""
-    real = all(n.type.is_real for n in (*plan.graph.outputs, *(n for n, _ in text.inputs)))
-    operations = sum(len(n.args) for n in plan.graph.nodes())
-    if (len(text.body) < LONG and operations < 8 * LONG) or text.sizes or text.workspace or not real:
-        return False
-    zero = ("[...] = 0.0", "[...] = float32(0.0)")
-    statements = [line for line in text.body if not line.startswith("#") and not line.endswith(zero)]
-    return not any(line.startswith((" ", "for ", "if ")) or "[...]" in line for line in statements)
-
-
-def _targets(names: Sequence[str]) -> str:
-    """Return the left side of an unpacking assignment."""
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def _one_line(text: str) -> str:

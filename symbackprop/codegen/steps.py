@@ -37,6 +37,8 @@ def emit_step(step: Step, scope: Scope) -> list[str]:
             return emit_strip(step, scope)
         case Shared():
             return emit_shared(step, scope)
+        case _:
+            raise TypeError("the steps of a recurrence are written by their kernel")
 
 
 def _emit_product(step: Product, scope: Scope) -> list[str]:

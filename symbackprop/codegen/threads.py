@@ -71,12 +71,14 @@ def emit_shared(step: Shared, scope: Scope) -> list[str]:
     around = Around(part=(f"{start} & LARGEST", f"{stop} & LARGEST") if flat else (start, stop))
     body = emit_loop(nest, scope, around) if isinstance(nest, Loop) else emit_strip(nest, scope, around)
     extent = scope.size(step.extent)
+    body = _turns(body, scope) + body
     used = [name for name in _read(body) if name not in (start, stop)]
     arrays = [name for name in used if name not in scope.sizes]
     lengths = sorted(scope.sizes.intersection(used))
     sums = {scope.variable(node): scope.variable(parts) for node, parts in step.parts.items()}
     numbers = [scope.variable(node) for node in step.parts if not node.rank]
     own = {scope.variable(node) for node in made if node in scope.plan.local and node in scope.plan.workspace.at}
+    own |= {scope.turns[name] for name in own if name in scope.turns}
     named = next((node for node in made if node in scope.plan.graph.hints), made[-1])
     one = names.fresh(f"_{scope.variable(named)}_of_{scope.title}")
     run = names.fresh(f"{one}_blocks")
@@ -90,7 +92,7 @@ def emit_shared(step: Shared, scope: Scope) -> list[str]:
         return f"{sums.get(name, name)}[{block}]" if name in sums or name in own else name
 
     function = [
-        "@jit",
+        f"@{scope.require_threads()}",
         *_wrapped(f"def {one}(", [start, stop, *lengths, *arrays], "):"),
         f'    """Run the outermost loop from {start} to {stop} - 1."""',
         *(f"    {line}" for line in body),
@@ -112,9 +114,14 @@ def emit_shared(step: Shared, scope: Scope) -> list[str]:
     for name, parts in sums.items():
         lines.append(f"    {name} = sum_up({parts})" if name in numbers else f"    add_up({parts}, {name})")
     names.release(owned)
-    scope.require_threads()
     scope.functions += [*function, "", "", *runner, "", ""]
     return lines
+
+
+def _turns(body: Sequence[str], scope: Scope) -> list[str]:
+    """Return statements for local values that share memory: one array is passed for all of them."""
+    turns = [(name, scope.turns[name]) for name in _read(body) if name in scope.turns]
+    return [f"{name} = {other}  # one array for both, in turn" for name, other in turns]
 
 
 def _is_little(step: Shared, scope: Scope) -> str:

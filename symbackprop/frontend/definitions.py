@@ -15,6 +15,7 @@ from symbackprop.frontend.describe import describe, kind_name
 from symbackprop.frontend.dispatch import Parts, Scope, binds, run
 from symbackprop.frontend.request import Definition
 from symbackprop.frontend.scan import Scan
+from symbackprop.frontend.steps import Steps, carry_out, grouped
 from symbackprop.frontend.value import COL, ROW, Axis, Batch, Index, Slot, Value, place
 from symbackprop.ir.dims import ZERO, Dim
 
@@ -39,7 +40,7 @@ def _parts_of_block(expr: Any) -> Parts:
     sizes: list[Any] = []
     for definition in expr.definitions:
         children.append(definition.rhs)
-        if definition.indices:
+        if definition.indices or definition.is_start:
             children.append(definition.lhs)
         elif isinstance(definition.lhs, (sp.MatrixSymbol, ArraySymbol)):
             sizes += definition.lhs.shape
@@ -77,17 +78,26 @@ def define(ctx: Context, definitions: Sequence[Definition]) -> tuple[Scope, list
     scope: dict[Any, Value] = {}
     first = {definition.leaf: k for k, definition in reversed(list(enumerate(definitions)))}
     named: list[tuple[str, Value]] = []
-    for k, definition in enumerate(definitions):
-        for leaf in ctx.scan.free(definition.rhs):
-            if leaf in first and leaf not in scope:
-                raise _too_early(definition, definitions[first[leaf]], first[leaf] == k)
+    for item in grouped(definitions, ctx.scan):
+        members = item.members if isinstance(item, Steps) else [item]
+        own = {d.leaf for d in members} if isinstance(item, Steps) else set()
+        for definition in members:
+            for leaf in ctx.scan.free(definition.rhs):
+                if leaf in first and leaf not in scope and leaf not in own:
+                    missing = definitions[first[leaf]]
+                    raise _too_early(definition, missing, missing is definition)
+        if isinstance(item, Steps):
+            made = carry_out(ctx, item, scope)
+            scope |= made
+            named += [(d.name, made[d.leaf]) for d in (*item.starts.values(), *members)]
+            continue
         try:
-            value = _checked(ctx, definition, run(ctx, definition.rhs, scope))
+            value = _checked(ctx, item, run(ctx, item.rhs, scope))
         except SymbackpropError as error:
-            error.trail = (definition.rhs, *error.trail[1:])
+            error.trail = (item.rhs, *error.trail[1:])
             raise
-        scope[definition.leaf] = value
-        named.append((definition.name, value))
+        scope[item.leaf] = value
+        named.append((item.name, value))
     return scope, named
 
 

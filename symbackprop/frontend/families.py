@@ -20,6 +20,7 @@ from symbackprop.frontend import (
     norms,
     products,
     rearrangements,
+    recurrences,
     scalars,
     sums,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "norms",
     "products",
     "rearrangements",
+    "recurrences",
     "scalars",
     "sums",
 ]

@@ -20,6 +20,7 @@ from symbackprop.frontend.refusals import hint_for
 from symbackprop.frontend.value import Index, Value
 from symbackprop.ir.graph import substitute, toposort
 from symbackprop.ir.node import Elementwise, Gather, Input, Node
+from symbackprop.ir.types import AxisMap
 from symbackprop.ops.layout import fill
 
 __all__ = ["Binder"]
@@ -199,7 +200,8 @@ def _differentiated(ctx: Context, expr: Any, result: Value, variable: Value) -> 
     """Return the derivative of one value for another.
 
     Of an array for a scalar: the vjp is linear in the upstream gradient, and its own gradient for that is the jvp.
-    For entries of an array: the same entries of the gradient for the array.
+    For entries of an array: the same entries of the gradient for the array. Entry by entry where all between is
+    elementwise, as over a batch.
 
     Raises:
         UnsupportedExpressionError: both are arrays, and entries depend on other entries.
@@ -220,7 +222,7 @@ def _differentiated(ctx: Context, expr: Any, result: Value, variable: Value) -> 
         ctx.stand_ins += 1
         upstream = Input(f"@{ctx.stand_ins}", result.node.type)
         return Value(differentiate(pulled(upstream), upstream, one), result.axes)
-    if entry is not None:
+    if entry is not None and not _alone(entry, result.node):
         raise _refused(expr, "Derivative of an array for many entries", "differentiate a scalar, as in its sum")
     reached = {variable.node}
     for node in toposort([result.node]):
@@ -232,6 +234,26 @@ def _differentiated(ctx: Context, expr: Any, result: Value, variable: Value) -> 
     if result.node not in reached:
         return Value(fill(0.0, result.node.shape, result.node.dtype), result.axes)
     return Value(differentiate(result.node, variable.node, ones), variable.axes)
+
+
+def _alone(entry: Gather, node: Node) -> bool:
+    """Whether all else that is read of the entry's array lies elsewhere, as numbers of one argument do in a batch."""
+    source = entry.args[0]
+    for reader in toposort([node]):
+        if source in reader.args and reader is not entry:
+            if not isinstance(reader, Gather) or reader.args.count(source) > 1:
+                return False
+            if not any(_apart(a, b) for a, b in zip(entry.spec, reader.spec, strict=True)):
+                return False
+    return True
+
+
+def _apart(one: AxisMap, other: AxisMap) -> bool:
+    """Whether two maps address one place each, and not the same."""
+    if one.axes or other.axes or one.index is not None or other.index is not None:
+        return False
+    gap = one.offset - other.offset
+    return gap.is_const and gap.value != 0
 
 
 def _tree(expr: Any) -> Iterator[Any]:

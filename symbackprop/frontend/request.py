@@ -39,6 +39,8 @@ class Definition:
         lhs: the left-hand side as written.
         rhs: its value; of an augmented assignment together with the old value.
         loose: whether the left-hand side takes any shape, as a symbol made by `sympy.cse` does.
+        time: the index t of a left-hand side `h[t + 1, i]`, whose `indices` are t and i then.
+        is_start: whether the left-hand side is a first row `h[0, i]`; its `indices` leave the 0 out.
     """
 
     leaf: Any
@@ -46,6 +48,8 @@ class Definition:
     lhs: Any
     rhs: Any
     loose: bool = False
+    time: Any = None
+    is_start: bool = False
 
     @property
     def name(self) -> str:
@@ -234,12 +238,15 @@ def _definition(statement: Any, lhs: Any, rhs: Any, *, loose: bool = False) -> D
         indices = tuple(lhs.args[1:])
         if len(set(indices)) == len(indices) and all(isinstance(i, (sp.Symbol, sp.Idx)) for i in indices):
             return Definition(lhs.args[0], indices, lhs, expression(rhs))
+        row = _row_of_recurrence(lhs, indices, rhs)
+        if row is not None:
+            return row
         raise UnsupportedExpressionError(
             message(
                 "the left-hand side of a definition has indices that are not free",
                 where=describe(lhs),
                 expected="different index symbols, as in y[i, j]",
-                hint="build an array from single entries with Matrix or Array",
+                hint="build an array of single entries with Matrix or Array; a recurrence has h[0, i] and h[t + 1, i]",
             )
         )
     if isinstance(lhs, MatrixElement) and isinstance(lhs.args[0], sp.MatrixSymbol):
@@ -255,6 +262,19 @@ def _definition(statement: Any, lhs: Any, rhs: Any, *, loose: bool = False) -> D
             hint="for an equation to be solved pass the two sides' difference, or its square",
         )
     )
+
+
+def _row_of_recurrence(lhs: Any, indices: tuple[Any, ...], rhs: Any) -> Definition | None:
+    """Return the definition of `h[t + 1, i]` or `h[0, i]`, None if the left-hand side is neither."""
+    first, *rest = indices
+    if len(set(rest)) < len(rest) or not all(isinstance(i, (sp.Symbol, sp.Idx)) for i in rest):
+        return None
+    if first == 0:
+        return Definition(lhs.args[0], tuple(rest), lhs, expression(rhs), is_start=True)
+    time = first - 1 if isinstance(first, sp.Add) else None
+    if not isinstance(time, (sp.Symbol, sp.Idx)) or time in rest:
+        return None
+    return Definition(lhs.args[0], (time, *rest), lhs, expression(rhs), time=time)
 
 
 def _matrix_by_entries(lhs: Any, rhs: Any) -> Any:

@@ -6,7 +6,8 @@ that no user can write. What the arrays then need are polynomials in sizes and s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -38,10 +39,14 @@ class _Inference:
         known: names of sizes that an argument surely has.
         links: free index -> the axes it runs along by itself.
         shifted: free index -> a use of it that is no link.
+        recurrent: array of a recurrence -> the index that counts its steps, one less than the array has rows.
     """
 
-    def __init__(self, scan: Scan, sizes: Sizes, free: Collection[Any], given: Collection[Any]) -> None:
+    def __init__(
+        self, scan: Scan, sizes: Sizes, free: Collection[Any], given: Collection[Any], recurrent: Mapping[Any, Any]
+    ) -> None:
         self.sizes = sizes
+        self.recurrent = recurrent
         self.axes: dict[Place, Dim | None] = {}
         self.needs: dict[Place, list[tuple[Dim, Use]]] = {}
         self.counts = {symbol: f"?{k}" for k, symbol in enumerate(free) if range_of(symbol) is None}
@@ -94,6 +99,8 @@ class _Inference:
         self.needs.setdefault(place, []).append((ends[1] + 1, use))
         for index in affine.indices:
             if self.free.get(index.symbol) == index and index.symbol in self.counts:
+                if k == 0 and self.recurrent.get(place[0]) == index.symbol:
+                    continue
                 if affine == Affine.of(index):
                     self.links[index.symbol].append(place)
                 else:
@@ -114,7 +121,7 @@ class _Inference:
             UnsupportedExpressionError: nothing gives a free index its range.
         """
         while True:
-            while self._follow_links() or self._settle():
+            while self._follow_links() or self._settle() or self._count_steps():
                 pass
             place = next((p for p, dim in self.axes.items() if dim is None and not self._waits(p)), None)
             if place is None:
@@ -148,6 +155,22 @@ class _Inference:
             size = next((self.axes[p] for p in self.links[symbol] if self.axes[p] is not None), None)
             if size is not None and count not in self.solved:
                 self.solved[count] = size
+                return True
+        return False
+
+    def _count_steps(self) -> bool:
+        """Give an index that counts steps the range that the rows of an array of the recurrence call for."""
+        for base, symbol in self.recurrent.items():
+            count = self.counts.get(symbol)
+            if count is None or count in self.solved:
+                continue
+            rows = self.axes.get((base, 0))
+            if rows is None:
+                needs = [(d.substitute(self.solved), use) for d, use in self.needs.get((base, 0), ())]
+                known = [d for d, _ in needs if not self._unsolved(d) and not d.is_const]
+                rows = self._largest((base, 0), known, needs[-1][1]) if known else None
+            if rows is not None:
+                self.solved[count] = rows - 1
                 return True
         return False
 
@@ -216,7 +239,11 @@ class _Inference:
 
 
 def infer_shapes(
-    scan: Scan, sizes: Sizes, free: Sequence[Any], given: Collection[Any] = ()
+    scan: Scan,
+    sizes: Sizes,
+    free: Sequence[Any],
+    given: Collection[Any] = (),
+    recurrent: Mapping[Any, Any] = MappingProxyType({}),
 ) -> tuple[dict[Any, tuple[Dim, ...]], dict[Any, Index]]:
     """Return the shape of every array, and the range of every free index.
 
@@ -228,12 +255,13 @@ def infer_shapes(
         sizes: the size symbols; new ones are added.
         free: symbols and Idx that make output axes.
         given: symbols that are arguments for sure.
+        recurrent: array of a recurrence -> the index that counts its steps.
 
     Raises:
         ShapeError: an axis is indexed over ranges that cannot be compared.
         UnsupportedExpressionError: a free index has no range, or is only shifted or scaled and has none of its own.
     """
-    known = _Inference(scan, sizes, free, given)
+    known = _Inference(scan, sizes, free, given, recurrent)
     known.solve()
     shapes: dict[Any, tuple[Dim, ...]] = {}
     for (base, _), dim in known.axes.items():

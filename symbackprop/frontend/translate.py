@@ -96,7 +96,8 @@ def _program(
     batch_order = tuple(dict.fromkeys(batched.values()))
     for name in batch_order:
         sizes.declare(name)
-    shapes, indices = infer_shapes(scan, sizes, free, mentioned)
+    recurrent = {d.leaf: d.time for d in definitions if d.time is not None}
+    shapes, indices = infer_shapes(scan, sizes, free, mentioned, recurrent)
     arguments, nodes, values = declare(
         declared, identifiers, batched, scan=scan, sizes=sizes, shapes=shapes, dtype=options.dtype
     )
@@ -107,7 +108,8 @@ def _program(
     scope, defined = define(ctx, definitions)
     named = {label: run(ctx, e, scope) for label, e in labels.items()}
     # The replacements of `sympy.cse` are nobody's names.
-    defined = [pair for pair, d in zip(defined, definitions, strict=True) if not d.loose]
+    loose = {d.name for d in definitions if d.loose}
+    defined = [pair for pair in defined if pair[0] not in loose]
     ctx.keep = {value.node for value in (*named.values(), *(value for _, value in defined))}
     outputs, container, layout = wanted.outputs, wanted.container, wanted.layout
     if not outputs:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["External"]
+__all__ = ["Beyond", "External"]
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,23 @@ class External:
         """Return the value on numbers or arrays, by SciPy itself."""
         result = self.function(*args)
         return result[self.which] if self.outputs else result
+
+
+@dataclass(frozen=True)
+class Beyond(External):
+    """The library's function for the few arguments that a formula in a vectorised loop does not cover.
+
+    Called with an argument and the formula's value at it, it returns the value, and the library's where the argument is
+    beyond the bound. A branch in the loop would keep LLVM from vectorising it. This is a function instead that LLVM
+    knows for numbers and for vectors of them; there one comparison passes whole vectors through.
+
+    Attributes:
+        bound: the largest magnitude for which the formula's value is taken.
+    """
+
+    bound: float = math.inf
+
+    def __call__(self, *args: float) -> float:
+        """Return the value on numbers; single precision is rounded from double, as in compiled code."""
+        x, value = args
+        return type(x)(self.function(float(x))) if abs(x) > self.bound else value

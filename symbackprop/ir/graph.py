@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.ir.node import Input, Node
@@ -53,23 +53,27 @@ def toposort(roots: Iterable[Node]) -> list[Node]:
     """
     order: list[Node] = []
     done: set[Node] = set()
-    stack: list[tuple[Node, int]] = []
+    path: list[Node] = []
+    operands: list[Iterator[Node]] = []
     for root in roots:
         if root in done:
             continue
-        stack.append((root, 0))
         done.add(root)
-        while stack:
-            node, k = stack[-1]
-            if k == len(node.args):
-                order.append(node)
-                stack.pop()
-                continue
-            stack[-1] = (node, k + 1)
-            arg = node.args[k]
-            if arg not in done:
+        path.append(root)
+        operands.append(iter(root.args))
+        while path:
+            for arg in operands[-1]:
+                if arg in done:
+                    continue
                 done.add(arg)
-                stack.append((arg, 0))
+                if arg.args:
+                    path.append(arg)
+                    operands.append(iter(arg.args))
+                    break
+                order.append(arg)
+            else:
+                operands.pop()
+                order.append(path.pop())
     return order
 
 

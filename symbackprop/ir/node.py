@@ -8,6 +8,7 @@ closed (stages `match` on them); primitives are open (an `Elementwise` or `Reduc
 from __future__ import annotations
 
 import math
+import operator
 import struct
 import weakref
 from collections.abc import Hashable, Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "Reduction",
     "Scatter",
     "Size",
+    "intern",
 ]
 
 #: Elementwise primitives by name; filled by `ops/`, read here so that node arithmetic needs nothing above this floor.
@@ -67,7 +69,7 @@ class Node:
 
     def with_args(self, args: Sequence[Node]) -> Node:
         """Return this operation applied to other operands; `self` when they are the same."""
-        return self if tuple(args) == self.args else self.rebuilt(args)
+        return self if all(map(operator.is_, args, self.args)) and len(args) == len(self.args) else self.rebuilt(args)
 
     def rebuilt(self, args: Sequence[Node]) -> Node:
         """Return the node of this operation on `args`, constructed and checked anew; leaves return themselves."""
@@ -109,7 +111,7 @@ def _apply(name: str, *args: Node | float) -> Node:
     return PRIMITIVES[name](*args)
 
 
-def _intern(cls: type[Node], key: tuple[Hashable, ...], node_type: TensorType, args: tuple[Node, ...]) -> Node:
+def intern(cls: type[Node], key: tuple[Hashable, ...], node_type: TensorType, args: tuple[Node, ...]) -> Node:
     """Return the node of this content: the living one, or a new one without its own fields set."""
     full = (cls.kind, node_type, args, *key)
     node = _TABLE.get(full)
@@ -129,7 +131,7 @@ class Input(Node):
     kind = "input"
 
     def __new__(cls, name: str, node_type: TensorType) -> Input:
-        node = _intern(cls, (name,), node_type, ())
+        node = intern(cls, (name,), node_type, ())
         assert isinstance(node, Input)
         node.name = name
         return node
@@ -151,7 +153,7 @@ class Const(Node):
             bits: Hashable = struct.pack("<d", value) if not math.isnan(value) else "nan"
         else:
             bits = value = (bool if node_type.dtype == "bool" else int)(value)
-        node = _intern(cls, (bits,), node_type, ())
+        node = intern(cls, (bits,), node_type, ())
         assert isinstance(node, Const)
         node.value = value
         return node
@@ -168,7 +170,7 @@ class Size(Node):
     kind = "size"
 
     def __new__(cls, dim: Dim, dtype: str) -> Size:
-        node = _intern(cls, (dim,), TensorType((), dtype), ())
+        node = intern(cls, (dim,), TensorType((), dtype), ())
         assert isinstance(node, Size)
         node.dim = dim
         return node
@@ -181,7 +183,7 @@ class Iota(Node):
     kind = "iota"
 
     def __new__(cls, count: Dim) -> Iota:
-        node = _intern(cls, (), TensorType((count,), "int64"), ())
+        node = intern(cls, (), TensorType((count,), "int64"), ())
         assert isinstance(node, Iota)
         return node
 
@@ -195,12 +197,22 @@ class Elementwise(Node):
     kind = "elementwise"
 
     def __new__(cls, op: Primitive, args: Sequence[Node], attr: tuple[int, ...] = ()) -> Elementwise:
-        args = tuple(args)
-        node_type = op.result_type(args)
-        node = _intern(cls, (op.name, attr), node_type, args)
+        operands = tuple(args)
+        key = (op.name, attr, *operands)
+        node = _TABLE.get(key)
+        if node is None:
+            node = object.__new__(cls)
+            node.args = operands
+            node.type = op.result_type(node.args)
+            node.op, node.attr = op, attr
+            _TABLE[key] = node
         assert isinstance(node, Elementwise)
-        node.op, node.attr = op, attr
         return node
+
+    @staticmethod
+    def existing(op: Primitive, args: Sequence[Node], attr: tuple[int, ...] = ()) -> Node | None:
+        """Return the node of this content if there is one."""
+        return _TABLE.get((op.name, attr, *args))
 
     def rebuilt(self, args: Sequence[Node]) -> Node:
         return Elementwise(self.op, args, self.attr)
@@ -223,7 +235,7 @@ class Contraction(Node):
         args = tuple(args)
         extents = spec.extents([a.shape for a in args])
         node_type = TensorType(tuple(extents[label] for label in spec.out), args[0].dtype)
-        node = _intern(cls, (spec,), node_type, args)
+        node = intern(cls, (spec,), node_type, args)
         assert isinstance(node, Contraction)
         node.spec = spec
         return node
@@ -251,7 +263,7 @@ class Broadcast(Node):
         shape, axes = tuple(shape), tuple(axes)
         if len(axes) != arg.rank or len(set(axes)) != len(axes) or tuple(shape[a] for a in axes) != arg.shape:
             raise ShapeError(message("broadcast does not fit", expected=f"{shape} at axes {axes}", found=arg.type))
-        node = _intern(cls, (axes,), TensorType(shape, arg.dtype), (arg,))
+        node = intern(cls, (axes,), TensorType(shape, arg.dtype), (arg,))
         assert isinstance(node, Broadcast)
         node.axes = axes
         return node
@@ -274,7 +286,7 @@ class Gather(Node):
     def __new__(cls, source: Node, indices: Sequence[Node], spec: Sequence[AxisMap], shape: Sequence[Dim]) -> Gather:
         spec = tuple(spec)
         check_axis_maps(spec, source.rank, indices, tuple(shape))
-        node = _intern(cls, (spec,), TensorType(tuple(shape), source.dtype), (source, *indices))
+        node = intern(cls, (spec,), TensorType(tuple(shape), source.dtype), (source, *indices))
         assert isinstance(node, Gather)
         node.spec = spec
         return node
@@ -301,7 +313,7 @@ class Scatter(Node):
         args, pieces, shape = tuple(args), tuple(pieces), tuple(shape)
         for piece in pieces:
             check_axis_maps(piece.spec, len(shape), [args[k] for k in piece.indices], args[piece.value].shape)
-        node = _intern(cls, (pieces, disjoint), TensorType(shape, args[pieces[0].value].dtype), args)
+        node = intern(cls, (pieces, disjoint), TensorType(shape, args[pieces[0].value].dtype), args)
         assert isinstance(node, Scatter)
         node.pieces, node.disjoint = pieces, disjoint
         return node
@@ -321,7 +333,7 @@ class Reduction(Node):
     def __new__(cls, op: ReductionPrimitive, arg: Node, axes: Sequence[int]) -> Reduction:
         axes = tuple(sorted(axes))
         shape = tuple(d for k, d in enumerate(arg.shape) if k not in axes)
-        node = _intern(cls, (op.name, axes), TensorType(shape, arg.dtype), (arg,))
+        node = intern(cls, (op.name, axes), TensorType(shape, arg.dtype), (arg,))
         assert isinstance(node, Reduction)
         node.op, node.axes = op, axes
         return node
@@ -347,7 +359,7 @@ class Library(Node):
 
     def __new__(cls, op: LibraryPrimitive, args: Sequence[Node]) -> Library:
         args = tuple(args)
-        node = _intern(cls, (op.name,), op.result_type(args), args)
+        node = intern(cls, (op.name,), op.result_type(args), args)
         assert isinstance(node, Library)
         node.op = op
         return node

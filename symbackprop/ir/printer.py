@@ -17,6 +17,7 @@ from symbackprop.ir.node import (
     Scatter,
     Size,
 )
+from symbackprop.ir.recurrence import Scan
 from symbackprop.ir.types import AxisMap
 
 __all__ = ["show"]
@@ -57,6 +58,9 @@ def _operation(node: Node, args: list[str]) -> str:
             return f"{node.op.name}({operands}) over {node.axes}"
         case Library():
             return f"{node.op.name}({operands})"
+        case Scan():
+            order = "last to first" if node.backwards else "first to last"
+            return f"{node.mode} of {_step(node)} in {node.count} steps, {order} ({operands})"
         case _:
             return node.kind
 
@@ -79,3 +83,11 @@ def _axis(m: AxisMap) -> str:
 
 def _factor(dim: Dim) -> str:
     return f"({dim})" if len(dim.terms) > 1 else str(dim)
+
+
+def _step(node: Scan) -> str:
+    """Return the program of one step in one line; recursive in the nesting of recurrences."""
+    body = node.body
+    graph = Graph(body.inputs, (*body.following, node.value))
+    lines = show(graph).splitlines()
+    return f"({', '.join(i.name for i in body.inputs)}) -> {{{'; '.join(lines)}}}"

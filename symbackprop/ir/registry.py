@@ -133,11 +133,12 @@ class Primitive:
         """
         if (self.arity is None and len(args) < 2) or (self.arity is not None and len(args) != self.arity):
             raise ShapeError(message(f"{self.name} has the wrong operand count", expected=self.arity, found=len(args)))
-        shape = args[-1].shape
-        if any(a.shape != shape for a in args):
-            found = ", ".join(str(a.type) for a in args)
-            raise ShapeError(message(f"{self.name} needs operands of one shape", found=found))
-        return TensorType(shape, self.dtype or args[-1].dtype)
+        last = args[-1].type
+        for arg in args:
+            if arg.type is not last and arg.type.shape != last.shape:
+                found = ", ".join(str(a.type) for a in args)
+                raise ShapeError(message(f"{self.name} needs operands of one shape", found=found))
+        return last if self.dtype in {None, last.dtype} else TensorType(last.shape, self.dtype or last.dtype)
 
 
 @dataclass(frozen=True, eq=False)

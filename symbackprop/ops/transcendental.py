@@ -106,19 +106,19 @@ def power(out: Node, x: Node, y: Node) -> Partials:
     return (by_base, out * log(select(edge, Const(1, out.type), x)))
 
 
-@elementwise(numpy=np.sin, emit="math.sin(x)", sympy=sp.sin, traits=SLOW | Trait.ODD)
+@elementwise(numpy=np.sin, emit="math.sin(x)", sympy=sp.sin, vector=VECTOR["sin"], traits=SLOW | Trait.ODD)
 def sin(out: Node, x: Node) -> Partials:
     """sin(x): partial cos(x)."""
     return (cos(x),)
 
 
-@elementwise(numpy=np.cos, emit="math.cos(x)", sympy=sp.cos, traits=SLOW | Trait.EVEN)
+@elementwise(numpy=np.cos, emit="math.cos(x)", sympy=sp.cos, vector=VECTOR["cos"], traits=SLOW | Trait.EVEN)
 def cos(out: Node, x: Node) -> Partials:
     """cos(x): partial -sin(x)."""
     return (-sin(x),)
 
 
-@elementwise(numpy=np.tan, emit="math.tan(x)", sympy=sp.tan, traits=SLOW | Trait.ODD)
+@elementwise(numpy=np.tan, emit="math.tan(x)", sympy=sp.tan, vector=VECTOR["tan"], traits=SLOW | Trait.ODD)
 def tan(out: Node, x: Node) -> Partials:
     """tan(x): partial 1 + out**2, a sum of positive terms."""
     return (1.0 + integer_power(out, attr=(2,)),)

@@ -40,6 +40,11 @@ ERFC32 = (*REDUCED32, *HEAD32, turn.verfc32_tail, turn.verfc32)
 LOG1P32 = (*LOG32, one.vlog1p32)
 SOFT32 = (*EXP32, one.vlog32_series, one.vlog1p32_unit)
 
+TURN = (trig.vturn, trig.vsin_tail, trig.vcos_parts)
+BOTH = (*TURN, trig.vsin_series, trig.vcos_series)
+TURN32 = (turn.vturn32, turn.vsin32_tail, turn.vcos32_parts)
+BOTH32 = (*TURN32, turn.vsin32_series, turn.vcos32_series)
+
 
 def forms(double: Functions, single: Functions) -> dict[str, Form]:
     """Return the form for each dtype: a call of the last function given; the others are what it calls."""
@@ -59,6 +64,7 @@ VECTOR = {
     "atan": forms((trig.vatan_series, trig.vatan), (turn.vatan32_series, turn.vatan32)),
     "atan2": forms((trig.vatan_series, trig.vatan2), (turn.vatan32_series, turn.vatan2_32)),
     "cbrt": forms((log.vlog_split, exp.vhead, power.vcbrt), (*SPLIT32, one.vhead32, one.vcbrt32)),
+    "cos": forms((*BOTH, trig.far_cos, trig.vcos), (*BOTH32, turn.far_cos32, turn.vcos32)),
     "cosh": forms(
         (exp.vexp_reduced, exp.vhyperbolic_parts, exp.vcosh),
         (one.vexp32_reduced, one.vfloat32, one.vhyperbolic32_parts, one.vcosh32),
@@ -77,11 +83,13 @@ VECTOR = {
         (*REDUCED32, *HEAD32, one.vlog32_split, one.vlog32_pair, one.vpower32),
     ),
     "sigmoid": forms((*EXP, exp.vsigmoid), (*EXP32, one.vsigmoid32)),
+    "sin": forms((*BOTH, trig.far_sin, trig.vsin), (*BOTH32, turn.far_sin32, turn.vsin32)),
     "sinh": forms(
         (exp.vexp_reduced, exp.vhyperbolic_parts, exp.vsinh),
         (one.vexp32_reduced, one.vfloat32, one.vhyperbolic32_parts, one.vsinh32),
     ),
     "softplus": forms((*SOFT, log.vsoftplus), (*SOFT32, one.vsoftplus32)),
+    "tan": forms((*TURN, trig.far_tan, trig.vtan), (*TURN32, turn.far_tan32, turn.vtan32)),
     "tanh": forms((*REDUCED, exp.vtanh), (*REDUCED32, one.vfloat32, one.vtanh32)),
 }
 

@@ -140,9 +140,13 @@ def vcosh32(x: float) -> float:
 
 
 def vsigmoid32(x: float) -> float:
-    """1/(1 + exp(-x)), relatively accurate on both sides: the exponential never overflows."""
+    """1/(1 + exp(-x)), relatively accurate on both sides: the exponential never overflows.
+
+    e/(1 + e) is written e - e*(e/(1 + e)), where the rounding of 1 + e counts for less.
+    """
     e = vexp32(-abs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+    q = (1.0 if x >= 0.0 else e) / (1.0 + e)
+    return q if x >= 0.0 else e - e * q
 
 
 def vlog32_split(x: float) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from symbackprop.ir.external import Beyond
 from symbackprop.ops.vector_single import (
     vexp32_reduced,
     vexp32_tail,
@@ -17,16 +18,112 @@ from symbackprop.ops.vector_single import (
 )
 
 __all__ = [
+    "far_cos32",
+    "far_sin32",
+    "far_tan32",
     "vacos32",
     "vasin32",
     "vasin32_series",
     "vatan2_32",
     "vatan32",
     "vatan32_series",
+    "vcos32",
+    "vcos32_parts",
+    "vcos32_series",
     "verf32",
     "verfc32",
     "verfc32_tail",
+    "vsin32",
+    "vsin32_series",
+    "vsin32_tail",
+    "vtan32",
+    "vturn32",
 ]
+
+far_sin32 = Beyond("far_sin32", "sin", 2, np.sin, bound=6e3)
+far_cos32 = Beyond("far_cos32", "cos", 2, np.cos, bound=6e3)
+far_tan32 = Beyond("far_tan32", "tan", 2, np.tan, bound=6e3)
+
+
+def vturn32(x: float) -> tuple[float, float, np.int64]:
+    """(r, c, n) with x = n pi/2 + r + c and n whole, abs(r) <= pi/4, for abs(x) up to 6000; n counts modulo 4.
+
+    Three parts of pi/2 have 12 bits, so that their multiples are exact; the errors of differences are kept.
+    """
+    shifted = x * 0.63661975 + 12582912.0
+    n = shifted - 12582912.0
+    near = x - n * 1.5703125
+    part = n * 0.0004837512969970703
+    a = near - part
+    back = near - a
+    error = (near - (a + back)) + (back - part)
+    part = n * 7.549533620476723e-08
+    b = a - part
+    back = a - b
+    error = error + ((a - (b + back)) + (back - part)) - n * 2.563344e-12
+    r = b + error
+    return r, (b - r) + error, np.float32(shifted).view(np.int32)
+
+
+def vsin32_tail(r: float, c: float) -> float:
+    """sin(r + c) - r for abs(r) <= pi/4 and c below the last digit of r."""
+    z = r * r
+    p = 2.7249803e-06
+    p = p * z - 0.00019840086
+    p = p * z + 0.008333332
+    p = p * z - 0.16666667
+    return p * z * r + c * (1.0 - 0.5 * z)
+
+
+def vsin32_series(r: float, c: float) -> float:
+    """sin(r + c) for abs(r) <= pi/4 and c below the last digit of r."""
+    return r + vsin32_tail(r, c)
+
+
+def vcos32_parts(r: float, c: float) -> tuple[float, float]:
+    """(w, e) with cos(r + c) = w + e for abs(r) <= pi/4 and c below the last digit of r."""
+    z = r * r
+    p = 2.454784e-05
+    p = p * z - 0.0013888302
+    p = p * z + 0.041666664
+    h = 0.5 * z
+    w = 1.0 - h
+    return w, ((1.0 - w) - h) + (p * z * z - r * c)
+
+
+def vcos32_series(r: float, c: float) -> float:
+    """cos(r + c) for abs(r) <= pi/4 and c below the last digit of r."""
+    w, e = vcos32_parts(r, c)
+    return w + e
+
+
+def vsin32(x: float) -> float:
+    """sin(x); x itself near 0."""
+    r, c, n = vturn32(x)
+    s = vcos32_series(r, c) if n & 1 else vsin32_series(r, c)
+    return far_sin32(x, x if abs(x) < 1e-4 else (-s if n & 2 else s))
+
+
+def vcos32(x: float) -> float:
+    """cos(x)."""
+    r, c, n = vturn32(x)
+    s = vsin32_series(r, c) if n & 1 else vcos32_series(r, c)
+    return far_cos32(x, -s if (n + 1) & 2 else s)
+
+
+def vtan32(x: float) -> float:
+    """tan(x) as a quotient, the rounding errors of both sides put back; x itself near 0."""
+    r, c, n = vturn32(x)
+    e = vsin32_tail(r, c)
+    w, f = vcos32_parts(r, c)
+    s, d = r + e, w + f
+    e, f = (r - s) + e, (w - d) + f
+    odd = (n & 1) == 1
+    high, low = (-d if odd else s), (-f if odd else e)
+    over, rest = (s if odd else d), (e if odd else f)
+    t = high / over
+    t = t + (low - t * rest) * (1.0 / over)
+    return far_tan32(x, x if abs(x) < 1e-4 else t)
 
 
 def vatan32_series(z: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from symbackprop.ir.dims import ONE, ZERO, Dim
 from symbackprop.ir.node import (
     Broadcast,
     Const,
@@ -17,6 +18,7 @@ from symbackprop.ir.node import (
     Reduction,
     Size,
 )
+from symbackprop.ir.recurrence import Scan
 from symbackprop.ir.registry import Trait
 from symbackprop.ir.types import AxisMap
 
@@ -31,6 +33,8 @@ __all__ = [
     "operand_positions",
     "reads",
     "reads_at_random",
+    "recurrence_operands",
+    "row_of",
 ]
 
 #: For each axis of a value, the loop axis that addresses it, or None for any other index expression.
@@ -109,6 +113,29 @@ def library_operands(node: Library) -> list[tuple[Node, bool]]:
         else:
             out.append((arg, False))
     return out
+
+
+def row_of(arg: Node) -> tuple[Node, Dim, Dim]:
+    """Return (array, stride, first): row t of `arg` is row `stride * t + first` of an array, looking through slices."""
+    if isinstance(arg, Gather) and len(arg.args) == 1:
+        source, first = arg.args[0], arg.spec[0]
+        rest = tuple(AxisMap((k,)) for k in range(1, arg.rank))
+        whole = arg.spec[1:] == rest and arg.shape[1:] == source.shape[1:]
+        if (
+            whole
+            and first.axes == (0,)
+            and first.span is None
+            and not (is_leaf(source) and not isinstance(source, Input))
+        ):
+            return source, first.strides[0], first.offset
+    return arg, ONE, ZERO
+
+
+def recurrence_operands(node: Scan) -> list[Node]:
+    """Return the arrays that the steps of a recurrence read, looking through slices of row operands."""
+    _, _, _, args = repetition = node.repetition
+    n, m = len(repetition.starts), len(repetition.rows)
+    return [*args[:n], *(row_of(a)[0] for a in args[n : n + m]), *args[n + m :]]
 
 
 def domain_of(node: Node) -> tuple[tuple[int, ...], ...]:

@@ -13,11 +13,22 @@ from collections.abc import Iterable
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.graph import toposort
 from symbackprop.ir.node import Contraction, Elementwise, Gather, Input, Library, Node, Reduction, Scatter
-from symbackprop.plan.access import is_access, is_leaf, library_operands, loop_labels, reads, reads_at_random
+from symbackprop.ir.recurrence import Scan, scans_of
+from symbackprop.plan.access import (
+    is_access,
+    is_leaf,
+    library_operands,
+    loop_labels,
+    reads,
+    reads_at_random,
+    recurrence_operands,
+)
+from symbackprop.plan.memory import read_by
 from symbackprop.plan.pieces import inline_pieces
 from symbackprop.plan.products import as_matrix_product
+from symbackprop.plan.recurrences import program_of_step
 from symbackprop.plan.sinking import sink
-from symbackprop.plan.steps import Call, Loop, Product, Step, Write
+from symbackprop.plan.steps import Call, Loop, Product, Recur, Step, Write
 
 __all__ = ["find_steps", "is_accumulated", "loop_domain"]
 
@@ -33,8 +44,15 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     steps: list[Step] = [Loop(())]
     made_in: dict[Node, int] = {}
     loops: dict[tuple[Dim, ...], list[int]] = {(): [0]}
+    together = scans_of(order)
     for node in order:
-        if is_leaf(node) or (is_access(node) and node not in stored):
+        if is_leaf(node) or node in made_in or (is_access(node) and node not in stored):
+            continue
+        if isinstance(node, Scan):
+            recur = _recurrence(together[node.repetition])
+            made_in.update(dict.fromkeys(recur.scans, len(steps)))
+            stored.update(recur.scans)
+            steps.append(recur)
             continue
         if isinstance(node, Scatter | Library):
             made_in[node] = len(steps)
@@ -62,6 +80,29 @@ def find_steps(roots: Iterable[Node]) -> tuple[list[Step], set[Node]]:
     sink(steps, made_in, stored, keep)
     inline_pieces(steps, stored, roots)
     return [step for step in steps if not isinstance(step, Loop) or step.members], stored
+
+
+def _recurrence(scans: list[Scan]) -> Recur:
+    """Return the step that carries out a recurrence; recursive in the nesting of recurrences."""
+    results, graph = program_of_step(scans)
+    steps, stored = find_steps(graph.outputs)
+    outputs = list(zip(results, graph.outputs, strict=True))
+    rows = {output for scan, output in outputs if scan.mode != "sum"}
+    added = {output: scan for scan, output in outputs if scan.mode == "sum" and output not in rows}
+    added = {output: scan for output, scan in added.items() if _is_local(output, steps, stored)}
+    return Recur(results, graph, steps, stored.difference(added), added)
+
+
+def _is_local(node: Node, steps: list[Step], stored: set[Node]) -> bool:
+    """Whether a value is made entry by entry in a loop that alone reads it, each entry at its own point."""
+    home = next((s for s in steps if isinstance(s, Loop) and node in s.members), None)
+    if home is None or is_accumulated(node):
+        return False
+    here = tuple(range(node.rank))
+    for step in steps:
+        if step is not home and any(source is node for source in read_by(step, stored)):
+            return False
+    return all(where == here for member in home.members for source, where in reads(member, stored) if source is node)
 
 
 def _computed(roots: Iterable[Node]) -> list[Node]:
@@ -94,6 +135,9 @@ def _needed_in_memory(roots: list[Node], order: list[Node]) -> set[Node]:
         if isinstance(node, Scatter):
             stored.add(node)
             stored.update(a for a in node.args if not is_leaf(a))
+        elif isinstance(node, Scan):
+            stored.add(node)
+            stored.update(a for a in recurrence_operands(node) if not is_leaf(a))
         elif isinstance(node, Library):
             stored.add(node)
             stored.update(a for a, _ in library_operands(node) if not is_leaf(a))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from symbackprop.ir.node import Node, Scatter
 from symbackprop.ir.types import AxisMap, TensorType
-from symbackprop.plan.access import is_leaf, library_operands, reads
-from symbackprop.plan.steps import Call, Local, Loop, Product, Shared, Step, Strip, Write, loops_of
+from symbackprop.plan.access import is_leaf, library_operands, reads, recurrence_operands
+from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Shared, Step, Strip, Write, loops_of
 
 __all__ = ["Workspace", "assign_slots", "is_whole", "made_by", "read_by"]
 
@@ -33,6 +33,8 @@ def made_by(step: Step) -> list[Node]:
     match step:
         case Loop(members=members):
             return list(members)
+        case Recur(scans=scans):
+            return list(scans)
         case Strip(packed=packed):
             members = [node for loop in loops_of(step) for node in loop.members]
             return list(dict.fromkeys([*(p.copy for p in packed), *members]))
@@ -65,6 +67,8 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
                     yield from (source for source, _ in reads(member, stored) if source not in inline[k])
         case Call(node=node):
             yield from (source for source, _ in library_operands(node))
+        case Recur(scans=scans):
+            yield from recurrence_operands(scans[0])
 
 
 def assign_slots(
@@ -87,14 +91,19 @@ class _Slots:
     """Slots handed out so far."""
 
     def __init__(
-        self, wanted: set[Node], within: Mapping[Node, Node], local: Mapping[Node, Local], stored: set[Node]
+        self,
+        wanted: set[Node],
+        within: Mapping[Node, Node],
+        local: Mapping[Node, Local],
+        stored: set[Node],
+        outer: _Slots | None = None,
     ) -> None:
         self.wanted = wanted
         self.within = within
         self.local = local
         self.stored = stored
-        self.types: list[TensorType] = []
-        self.free: dict[TensorType, list[int]] = {}
+        self.types: list[TensorType] = [] if outer is None else outer.types
+        self.free: dict[TensorType, list[int]] = {} if outer is None else outer.free
         self.at: dict[Node, int] = {}
 
     def run(self, parts: Sequence[Step], depth: int) -> None:
@@ -107,6 +116,8 @@ class _Slots:
                 node = self.within.get(value, value)
                 if node in self.wanted and node not in self.at and self._depth(node) == depth:
                     self._take(node)
+            if isinstance(part, Recur):
+                self._run_inside(part)
             strip = part.step if isinstance(part, Shared) else part
             if isinstance(strip, Strip):
                 for packed in strip.packed:
@@ -118,6 +129,15 @@ class _Slots:
                 if node in self.at and last.get(node, k) == k and self._depth(node) == depth:
                     self.free.setdefault(self._type(node), []).append(self.at[node])
                     last[node] = -1
+
+    def _run_inside(self, part: Recur) -> None:
+        """Give slots from the same store to the values of one step of a recurrence; they are back at its end."""
+        outputs = zip(part.scans, part.graph.outputs, strict=True)
+        results = {n for s, n in outputs if n.rank and s.mode != "sum"}
+        part.within = _made_in_place(part.steps, part.stored, results)
+        inner = _Slots({n for n in part.stored if n not in results}, part.within, {}, part.stored, self)
+        inner.run(part.steps, 0)
+        part.slots = inner.at
 
     def _take(self, node: Node) -> None:
         if not self._type(node).shape:

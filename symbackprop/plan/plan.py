@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from symbackprop.ir.dims import ZERO, Dim, never_negative
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Gather, Node
+from symbackprop.ir.recurrence import every_node, scans_of, steps_inside
 from symbackprop.ir.sizes import Spans, lowest
-from symbackprop.ir.types import AxisMap
 from symbackprop.plan.access import is_leaf
 from symbackprop.plan.fusion import find_steps
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
-from symbackprop.plan.steps import Call, Local, Loop, Packed, Product, Shared, Step, Strip, Write, loops_of
+from symbackprop.plan.recurrences import own_results
+from symbackprop.plan.steps import Call, Local, Loop, Packed, Product, Recur, Shared, Step, Strip, Write, loops_of
 from symbackprop.plan.strips import make_strips
 from symbackprop.plan.threads import share_nests
 
@@ -89,6 +90,8 @@ class Plan:
                     lines.append(f"{k}: product {node.spec}")
                 case Call(node=node):
                     lines.append(f"{k}: call {node.op.name}")
+                case Recur(scans=scans, steps=steps):
+                    lines.append(f"{k}: {scans[0].count} times {len(steps)} steps, {len(scans)} results")
                 case Strip():
                     loops = " | ".join(" x ".join(map(str, loop.domain)) for loop in loops_of(step))
                     lines.append(f"{k}: strip over {step.extent}, {step.block} at a time: {loops}")
@@ -108,7 +111,7 @@ def make_plan(graph: Graph, output_names: Sequence[str], threads_over: Collectio
 
     Cost: linear in the nodes of `graph`.
     """
-    own = _own_results(graph)
+    own = own_results(graph)
     hints = dict(own.hints)
     for node, name in zip(own.outputs, output_names, strict=True):
         if not is_leaf(node):
@@ -123,24 +126,25 @@ def make_plan(graph: Graph, output_names: Sequence[str], threads_over: Collectio
     return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local, strips.packed)
 
 
-def _own_results(graph: Graph) -> Graph:
-    """Return the graph with a copy for every array result that is an argument, a constant or another result too."""
-    outputs: list[Node] = []
-    for node in graph.outputs:
-        while node.rank and (is_leaf(node) or node in outputs):
-            node = Gather(node, (), [AxisMap((k,)) for k in range(node.rank)], node.shape)  # noqa: PLW2901
-        outputs.append(node)
-    return Graph(graph.inputs, tuple(outputs), graph.names, graph.hints)
-
-
 def index_checks(graph: Graph) -> list[IndexCheck]:
-    """Return one check per distinct (integer value, offset, axis size) that the program indexes with."""
+    """Return one check per distinct (integer value, offset, axis size) that the program indexes with.
+
+    The indices that steps of a recurrence read are checked before the steps, all rows of them.
+    """
     found: dict[IndexCheck, None] = {}
-    for node in graph.nodes():
-        if isinstance(node, Gather):
-            for size, m in zip(node.args[0].shape, node.spec, strict=True):
-                if m.index is not None:
-                    found[IndexCheck(node.args[1 + m.index], m.offset, size)] = None
+    pending: list[tuple[list[Node], dict[Node, Node]]] = [(graph.nodes(), {})]
+    while pending:
+        nodes, outer = pending.pop()
+        for node in nodes:
+            if isinstance(node, Gather):
+                for size, m in zip(node.args[0].shape, node.spec, strict=True):
+                    if m.index is not None:
+                        index = node.args[1 + m.index]
+                        found[IndexCheck(outer.get(index, index), m.offset, size)] = None
+        for repetition, scans in scans_of(nodes).items():
+            operands = (outer.get(a, a) for a in repetition.args)
+            bound: dict[Node, Node] = dict(zip(repetition.body.inputs, operands, strict=True))
+            pending.append((steps_inside(repetition, scans), bound))
     return list(found)
 
 
@@ -154,7 +158,7 @@ def range_checks(graph: Graph, spans: Spans | None = None) -> list[RangeCheck | 
     spans = spans or {}
     found: dict[RangeCheck | CountCheck, None] = {}
     own = {dim for node in graph.inputs for dim in node.shape}
-    for node in graph.nodes():
+    for node in every_node(graph.roots):
         for dim in node.shape:
             if dim not in own and not never_negative(dim, 0):
                 found[CountCheck(dim)] = None

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.graph import Graph, rebuild
-from symbackprop.ir.node import Contraction, Input, Library, Node
+from symbackprop.ir.node import Const, Contraction, Input, Iota, Library, Node
+from symbackprop.ir.recurrence import Scan
 from symbackprop.ir.types import AxisMap
 from symbackprop.ops.contraction import contract, permute
 from symbackprop.ops.indexing import gather
@@ -136,6 +137,9 @@ def fit_layouts(graph: Graph) -> Graph:
     def visit(node: Node) -> Node:
         if isinstance(node, Library):
             return node.with_args([_copied(a) if is_leaf(a) and not isinstance(a, Input) else a for a in node.args])
+        if isinstance(node, Scan):
+            plain = Input | Const | Iota
+            return node.with_args([_copied(a) if is_leaf(a) and not isinstance(a, plain) else a for a in node.args])
         view = as_matrix_product(node)
         if view is None or view.form not in {"gemm", "gemv"}:
             return node

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from symbackprop.ir.graph import Graph, substitute, toposort
 from symbackprop.ir.node import Elementwise, Input, Node
+from symbackprop.ir.recurrence import made_along
 from symbackprop.ir.registry import Trait
 from symbackprop.plan.access import is_access, is_leaf
 
@@ -34,9 +35,11 @@ def split_bprop(joint: Graph, n_values: int, upstream: Sequence[Input]) -> Split
     operation of one flop or two without a library call whose operands are at hand anyway.
     """
     values, grads = joint.outputs[:n_values], joint.outputs[n_values:]
-    forward = toposort(values)
-    forward_set = set(forward)
     order = toposort(grads)
+    forward = toposort(values)
+    # What steps of the forward pass make for the backward pass alone is kept too, not made a second time.
+    forward = toposort([*values, *made_along(forward, order)])
+    forward_set = set(forward)
     needed = {a for n in order if n not in forward_set for a in n.args if a in forward_set}
     needed.update(g for g in grads if g in forward_set)
     at_hand = {n for n in needed if not is_access(n)}

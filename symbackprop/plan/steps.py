@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import Dim
+from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Contraction, Library, Node, Scatter
+from symbackprop.ir.recurrence import Scan
 
-__all__ = ["Call", "Local", "Loop", "Packed", "Product", "Shared", "Step", "Strip", "Write", "loops_of"]
+__all__ = ["Call", "Local", "Loop", "Packed", "Product", "Recur", "Shared", "Step", "Strip", "Write", "loops_of"]
 
 
 @dataclass
@@ -134,7 +136,30 @@ class Shared:
     parts: dict[Node, Node]
 
 
-Step = Loop | Product | Write | Call | Strip | Shared
+@dataclass
+class Recur:
+    """A loop over the steps of a recurrence, each carried out by steps of its own.
+
+    Attributes:
+        scans: the paths of all states in order, then what else the steps make.
+        graph: the program of one step; its outputs are parallel to `scans`.
+        steps: what one step computes, in order.
+        stored: values of one step in memory or, as scalars, in variables.
+        added: values that are never in memory: each entry is added to that scan, a sum, where it is computed.
+        slots: the workspace slot of stored values that are no outputs, of the kernel that this is a step of.
+        within: see `Workspace`.
+    """
+
+    scans: list[Scan]
+    graph: Graph
+    steps: list[Step]
+    stored: set[Node]
+    added: dict[Node, Scan] = field(default_factory=dict)
+    slots: dict[Node, int] = field(default_factory=dict)
+    within: dict[Node, Node] = field(default_factory=dict)
+
+
+Step = Loop | Product | Write | Call | Recur | Strip | Shared
 
 
 def loops_of(strip: Strip) -> Iterator[Loop]:

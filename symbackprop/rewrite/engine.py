@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, MutableMapping, Sequence
+from typing import Any
 
 from symbackprop.errors import SymbackpropError
 from symbackprop.ir.graph import Graph, rebuild
-from symbackprop.ir.node import Elementwise, Node, Reduction
+from symbackprop.ir.node import Const, Elementwise, Node, Reduction
 from symbackprop.ir.registry import Trait
 from symbackprop.ops.layout import spread
 from symbackprop.options import Warrant
-from symbackprop.rewrite.pattern import Head, Scope, head, heads_fit
+from symbackprop.rewrite.pattern import Scope, head, heads_fit
 from symbackprop.rewrite.rule import Rule
 from symbackprop.rewrite.rules import RULES
 
@@ -67,30 +68,67 @@ def expand_reductions(graph: Graph) -> Graph:
     return graph.replace(rebuild(graph.roots, visit))
 
 
+#: A rule, and the operand order to match, None for a rule about a kind.
+Entry = tuple[Rule, Node | None]
+
+
 class _Index:
-    """The rules by what they look for; candidate lists are worked out once per (primitive, heads of operands)."""
+    """The rules by what they look for; candidate lists are worked out once per outline of a node.
+
+    An outline is the primitive, the heads of its operands and of theirs (as far as rules tell them apart), whether two
+    operands are the same, and whether there are axes.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self.by_primitive: dict[str, list[Entry]] = {}
         self.entries = [(rule, p) for rule in rules for p in (rule.patterns() or (None,))]
-        self.known: dict[tuple[type[Node], str, tuple[Head, ...]], list[tuple[Rule, Node | None]]] = {}
+        self.known: dict[Any, list[Entry]] = {}
+        self.outlines: dict[Node, Any] = {}
+        inner = (part for _, p in self.entries if p is not None for part in p.args)
+        self.told_apart = {head(part) for operand in inner for part in operand.args} | {Const}
 
-    def candidates(self, node: Node) -> list[tuple[Rule, Node | None]]:
+    def candidates(self, node: Node) -> list[Entry]:
         """Return the rules that may apply to `node`, in order, with the operand order to match."""
-        name, heads = "", tuple[Head, ...]()
+        key: Any = type(node)
         if isinstance(node, Elementwise):
-            name, heads = node.op.name, tuple(map(head, node.args))
-        key = (type(node), name, heads)
-        if key not in self.known:
-            self.known[key] = [(rule, p) for rule, p in self.entries if self._fits(rule, p, node, heads)]
-        return self.known[key]
+            args = node.args
+            same = len(args) == 2 and args[0] is args[1]
+            key = (node.op.name, not node.type.shape, same, *map(self._outline, args))
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = [entry for entry in self._entries(node) if self._fits(*entry, node)]
+        return found
+
+    def _outline(self, node: Node) -> Any:
+        """Return what an operand looks like to the rules."""
+        found: Any = self.outlines.get(node)
+        if found is None:
+            found = head(node)
+            if isinstance(node, Elementwise):
+                args = node.args
+                heads = (h if (h := head(a)) in self.told_apart else None for a in args)
+                found = (found, len(args) == 2 and args[0] is args[1], *heads)
+            self.outlines[node] = found
+        return found
+
+    def _entries(self, node: Node) -> list[Entry]:
+        """Return the entries about the node's kind or primitive."""
+        name = node.op.name if isinstance(node, Elementwise) else node.kind
+        if name not in self.by_primitive:
+            self.by_primitive[name] = [(rule, p) for rule, p in self.entries if self._is_about(rule, p, node)]
+        return self.by_primitive[name]
 
     @staticmethod
-    def _fits(rule: Rule, pattern: Node | None, node: Node, heads: tuple[Head, ...]) -> bool:
+    def _is_about(rule: Rule, pattern: Node | None, node: Node) -> bool:
         if pattern is None:
             return isinstance(rule.lhs, type) and isinstance(node, rule.lhs)
-        if not isinstance(node, Elementwise) or not isinstance(pattern, Elementwise):
-            return False
-        return pattern.op is node.op and heads_fit(pattern, heads)
+        return isinstance(node, Elementwise) and isinstance(pattern, Elementwise) and pattern.op is node.op
+
+    @staticmethod
+    def _fits(rule: Rule, pattern: Node | None, node: Node) -> bool:
+        if pattern is None:
+            return rule.when is None or (isinstance(node, Elementwise) and rule.when(node))
+        return heads_fit(pattern, node)
 
 
 class _Run:
@@ -180,7 +218,7 @@ class _Run:
     def _mirrored(self, node: Node) -> Node:
         """Return y + x for x + y when the program has that already: the two become one, in the order met first."""
         if isinstance(node, Elementwise) and len(node.args) == 2 and Trait.COMMUTATIVE in node.op.traits:
-            mirrored = node.with_args(node.args[::-1])
-            if mirrored in self.done:
+            mirrored = Elementwise.existing(node.op, node.args[::-1], node.attr)
+            if mirrored is not None and mirrored in self.done:
                 return mirrored
         return node

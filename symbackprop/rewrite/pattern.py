@@ -8,6 +8,7 @@ matching itself never backtracks.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ __all__ = [
     "Match",
     "Scope",
     "const",
+    "has_axes",
     "head",
     "heads_fit",
     "instantiate",
@@ -103,6 +105,11 @@ class Match:
         return self.scope.n_uses(node) <= 1
 
 
+def has_axes(node: Node) -> bool:
+    """Return whether `node` is an array rather than a number."""
+    return bool(node.shape)
+
+
 def variants(pattern: Node) -> list[Node]:
     """Return the pattern with the operands of commutative primitives in every order, without repetitions."""
     forms: dict[Node, list[Node]] = {}
@@ -126,15 +133,20 @@ def head(node: Node) -> Head:
     return Const if isinstance(node, Const) else None
 
 
-def heads_fit(pattern: Node, heads: tuple[Head, ...]) -> bool:
-    """Return whether operands with these heads can match the operands of `pattern`."""
-    if len(pattern.args) != len(heads):
+def heads_fit(pattern: Node, node: Node, depth: int = 2) -> bool:
+    """Return whether the operands of `node`, and theirs down to `depth`, can match those of `pattern` by their heads.
+
+    Operands that the pattern wants to be the same must be.
+    """
+    if len(pattern.args) != len(node.args):
         return False
-    for part, found in zip(pattern.args, heads, strict=True):
+    if len(node.args) == 2 and pattern.args[0] is pattern.args[1] and node.args[0] is not node.args[1]:
+        return False
+    for part, found in zip(pattern.args, node.args, strict=True):
         if is_metavariable(part):
-            if _constants_only(part) and found is not Const:
+            if _constants_only(part) and not isinstance(found, Const):
                 return False
-        elif head(part) != found:
+        elif head(part) != head(found) or (depth > 1 and not heads_fit(part, found, depth - 1)):
             return False
     return True
 
@@ -166,7 +178,7 @@ def match(pattern: Node, node: Node) -> dict[str, Node] | None:
 def instantiate(template: Node, bindings: Mapping[str, Node], like: Node) -> Node:
     """Return `template` with its metavariables filled in; constants take the type of `like`."""
     built: dict[Node, Node] = {}
-    for part in toposort([template]):
+    for part in _parts(template):
         match part:
             case Elementwise():
                 built[part] = Elementwise(part.op, [built[a] for a in part.args], part.attr)
@@ -177,6 +189,12 @@ def instantiate(template: Node, bindings: Mapping[str, Node], like: Node) -> Nod
             case _:
                 raise TypeError(f"a template holds a {part.kind}")
     return built[template]
+
+
+@functools.cache
+def _parts(template: Node) -> list[Node]:
+    """Return the nodes of a template, operands first."""
+    return toposort([template])
 
 
 def _constants_only(part: Node) -> bool:

@@ -25,6 +25,8 @@ class Rule:
         rhs: a pattern over the same metavariables, or a function of the match that may decline with None.
         warrant: where both sides are equal; see `Warrant`.
         why: the reason for a warrant weaker than EXACT, or for the rule.
+        when: for rules about elementwise nodes: whether one may apply, as far as its primitive, its operands' heads
+            and its having axes tell. Asked once for all nodes that agree in these.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Rule:
     rhs: Node | Computed
     warrant: Warrant
     why: str = ""
+    when: Callable[[Elementwise], bool] | None = None
 
     def __post_init__(self) -> None:
         """Demand a reason for every rule that is not exact.

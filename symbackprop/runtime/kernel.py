@@ -196,13 +196,14 @@ class Kernel:
         """The compiled function that writes gradients into the caller's arrays, for tight loops and from `@njit` code.
 
         It takes the inputs by position, numbers and C-contiguous arrays of the kernel's dtype. Behind them it takes
-        the arrays to be written, none overlapping another: one for each value that is an array (a vector has one
-        axis), one of the input's shape for each gradient of an array, and one with an entry for each gradient of a
-        number. It returns the values that are numbers, and allocates nothing if it is given `work=workspace(...)`
-        where the kernel needs scratch memory: `help` of it shows the names. A saved module has the same function.
+        the arrays to be written, which share no memory with each other or an input: one for each value that is an
+        array (a vector has one axis), one of the input's shape for each gradient of an array, and one with an entry
+        for each gradient of a number. It returns the values that are numbers, and allocates nothing if it is given
+        `work=workspace(...)` where the kernel needs scratch memory: `help` of it shows the names. A saved module has
+        the same function.
 
         Raises:
-            ValueError: on a call, sizes that disagree or an array that does not fit.
+            ValueError: on a call, sizes that disagree, an array that does not fit, or arrays that overlap.
             IndexError: on a call, an index outside its axis.
         """
         self._need_gradients()

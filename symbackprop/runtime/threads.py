@@ -6,7 +6,6 @@ parallel loops at once. Which one it is shows when the threads are started.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 from collections.abc import Callable
@@ -25,14 +24,16 @@ def in_turn(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
-        with _turn():
+        if _several_at_once():
+            return function(*args)
+        with _TURN:
             return function(*args)
 
     return call
 
 
 @functools.cache
-def _turn() -> contextlib.AbstractContextManager[Any]:
-    """Return what a call must hold."""
+def _several_at_once() -> bool:
+    """Whether several Python threads may use numba's threads at once."""
     numba.get_num_threads()
-    return _TURN if numba.threading_layer() == "workqueue" else contextlib.nullcontext()
+    return bool(numba.threading_layer() != "workqueue")

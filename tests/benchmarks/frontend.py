@@ -140,7 +140,7 @@ FAMILIES: dict[str, tuple[Callable[[int], Any], tuple[int, ...]]] = {
 }
 
 
-def main() -> None:
+def main(_: Sequence[str] = ()) -> int:
     """Print seconds per node for every size of every family, and the growth exponents."""
     for name, (build, sizes) in FAMILIES.items():
         print(f"{name}\n{'size':>8} {'nodes':>8} {'seconds':>9} {'us/node':>8}")
@@ -151,3 +151,4 @@ def main() -> None:
             times.append(seconds(exprs, 3 if counts[-1] < 5_000 else 1))
             print(f"{size:>8} {counts[-1]:>8} {times[-1]:9.3f} {times[-1] / counts[-1] * 1e6:8.1f}", flush=True)
         print(f"growth exponent {exponent(counts, times):.3f}\n")
+    return 0

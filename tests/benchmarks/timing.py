@@ -29,6 +29,7 @@ def interleaved(
     *,
     rounds: int = 25,
     target: float = 0.02,
+    warm: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Return the time of each function, measured in turns so that a busy machine hits all alike.
@@ -37,10 +38,14 @@ def interleaved(
         functions: name -> call without arguments.
         rounds: turns of each function.
         target: seconds that one turn takes, about.
+        warm: whether functions are called before; without it a turn is one call.
         clock: what to read; processor time where only one thread works and other programs run beside it.
     """
     calls = {}
     for name, function in functions.items():
+        if not warm:
+            calls[name] = 1
+            continue
         function()
         once = min(_seconds(function, 1, time.perf_counter) for _ in range(3))
         calls[name] = max(1, round(target / max(once, 1e-9)))

@@ -10,6 +10,7 @@ import sympy as sp
 from sympy.physics.mechanics import LagrangesMethod, dynamicsymbols
 
 from symbackprop.errors import UnsupportedExpressionError
+from symbackprop.frontend.batch import Mean
 from tests.frontend.helpers import program
 from tests.plain import compile_plain
 
@@ -86,6 +87,18 @@ def test_derivatives_of_arrays() -> None:
     batched = compile_plain(sp.Derivative(x**2 * y, x), batch={"x": "N"}, wrt=[])
     np.testing.assert_allclose(batched(values, 3.0), 6 * values)
     assert compile_plain(sp.Derivative(sp.Sum(v[i] ** 2, (i, 0, n - 1)) * x, x))(values, 2.0) == pytest.approx(5.25)
+
+
+def test_derivatives_for_the_entries_of_a_batched_argument() -> None:
+    """The columns of one array are numbers of an example each; derivatives for them go example by example."""
+    expr = x**2 * sp.sin(y) + z * x
+    jacobian = sp.Matrix([[sp.Derivative(expr, s) for s in (x, y, z)]])
+    kernel = compile_plain(jacobian, inputs={"p": [x, y], "z": z}, batch={"p": "N", "z": "N"}, wrt=[])
+    p, r = np.array([[0.5, 1.0], [-1.5, 2.0], [2.0, 0.25]]), np.array([1.0, 2.0, 3.0])
+    expected = [2 * p[:, 0] * np.sin(p[:, 1]) + r, p[:, 0] ** 2 * np.cos(p[:, 1]), p[:, 0]]
+    np.testing.assert_allclose(kernel(p, r)[:, 0, :], np.transpose(expected), rtol=1e-14)
+    with pytest.raises(UnsupportedExpressionError, match="array for an array"):
+        compile_plain(sp.Derivative((x - Mean(x, "N")) ** 2, x), inputs={"p": [x, y]}, batch={"p": "N"}, wrt=[])
 
 
 def test_derivatives_for_entries() -> None:

@@ -14,7 +14,7 @@ import scipy.special as sc
 import sympy as sp
 
 import symbackprop as sbp
-from symbackprop.codegen import module
+from symbackprop.codegen import kernel as kernel_text
 from symbackprop.ir.external import External
 from symbackprop.ir.registry import ELEMENTWISE
 from symbackprop.runtime.special import scipy_function
@@ -59,7 +59,7 @@ def test_every_function_is_bound_to_the_right_symbol() -> None:
 def test_straight_line_and_plain_code_agree(dtype: str, error: float, monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
     for long in (1, 10**9):
-        monkeypatch.setattr(module, "LONG", long)
+        monkeypatch.setattr(kernel_text, "LONG", long)
         kernel = sbp.compile(sum(TERMS), dtype=dtype)
         assert ("straight_line" in kernel.source) == (long == 1)
         value, grads = kernel.value_and_grad(0.83, 1.71)

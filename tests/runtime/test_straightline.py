@@ -8,7 +8,7 @@ import sympy as sp
 
 import symbackprop as sbp
 from symbackprop.autodiff.bprop import build_bprop
-from symbackprop.codegen import module
+from symbackprop.codegen import kernel as kernel_text
 from symbackprop.interpret import interpret
 from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import PRIMITIVES, Input, Node
@@ -136,7 +136,7 @@ def test_random_programs(seed: int) -> None:
 
 def test_booleans_between_the_passes_are_left_to_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     """A straight-line function returns numbers of one type: one that hands on a comparison is compiled as usual."""
-    monkeypatch.setattr(module, "LONG", 5)
+    monkeypatch.setattr(kernel_text, "LONG", 5)
     a, b = SYMBOLS[:2]
     condition = sp.And(a * a < sp.sin(b), sp.sin(a) < sp.cos(b))
     expr = sum(sp.Piecewise((sp.sin(k * a), condition), (sp.exp(b / k), True)) for k in range(1, 4))

@@ -10,7 +10,7 @@ from symbackprop.ir.node import Const, Elementwise, Node
 from symbackprop.ir.registry import Trait
 from symbackprop.ops.arithmetic import integer_power, neg
 from symbackprop.options import Warrant
-from symbackprop.rewrite.pattern import Match, const, number, var
+from symbackprop.rewrite.pattern import Match, const, head, number, var
 from symbackprop.rewrite.rule import Rule
 
 __all__ = ["RULES"]
@@ -34,6 +34,11 @@ def fold_constants(m: Match) -> Node | None:
     if not math.isfinite(value) and all(math.isfinite(c.value) for c in numbers):
         return None
     return Const(value, node.type)
+
+
+def is_of_constants(node: Elementwise) -> bool:
+    """Whether every operand is a number."""
+    return all(isinstance(arg, Const) for arg in node.args)
 
 
 def parity(m: Match) -> Node | None:
@@ -86,8 +91,11 @@ def outer_constant(m: Match) -> Node | None:
 
 ROUNDING = "the two constants are combined first, which rounds, overflows and underflows elsewhere"
 
+EVALUATED = "evaluated by the primitive's own NumPy facet"
+SIGN_ONLY = "odd and even functions keep the bits; read off the traits"
+
 RULES = (
-    Rule("fold-constants", Elementwise, fold_constants, EXACT, why="evaluated by the primitive's own NumPy facet"),
+    Rule("fold-constants", Elementwise, fold_constants, EXACT, why=EVALUATED, when=is_of_constants),
     Rule("add-zero", x + 0.0, x, FINITE, why="-0.0 + 0.0 is +0.0"),
     Rule("add-minus-zero", x + const(-0.0), x, EXACT),
     Rule("sub-zero", x - 0.0, x, EXACT),
@@ -110,8 +118,8 @@ RULES = (
     Rule("div-neg", x / (-y), -(x / y), EXACT),
     Rule("neg-const-mul", -(a * x), lambda m: -m.value("a") * m["x"], EXACT),
     Rule("neg-const-div", -(a / x), lambda m: -m.value("a") / m["x"], EXACT),
-    Rule("parity", Elementwise, parity, EXACT, why="odd and even functions keep the bits; read off the traits"),
-    Rule("negative-power", Elementwise, reciprocal, EXACT),
+    Rule("parity", Elementwise, parity, EXACT, why=SIGN_ONLY, when=lambda n: head(n.args[0]) == "neg"),
+    Rule("negative-power", Elementwise, reciprocal, EXACT, when=lambda n: n.op is integer_power),
     Rule("const-first", x * a, constant_first, EXACT),
     Rule("const-mul-mul", a * (b * x), lambda m: (m.value("a") * m.value("b")) * m["x"], REAL, why=ROUNDING),
     Rule("const-mul-out", (a * x) * y, outer_constant, REAL, why="the product is rounded in another order"),

@@ -20,7 +20,7 @@ from symbackprop.ops.reduction import prod_over
 from symbackprop.ops.rounding import floor
 from symbackprop.ops.transcendental import log
 from symbackprop.options import Warrant
-from symbackprop.rewrite.pattern import Match
+from symbackprop.rewrite.pattern import Match, has_axes
 from symbackprop.rewrite.rule import Rule
 
 __all__ = ["RULES", "diagonal_of"]
@@ -131,7 +131,7 @@ def in_library(m: Match) -> Node | None:
 ZEROS = "0 times inf or nan is nan; the sign of zero"
 
 RULES = (
-    Rule("diagonal-entrywise", Elementwise, in_elementwise, Warrant.FINITE, why=ZEROS),
+    Rule("diagonal-entrywise", Elementwise, in_elementwise, Warrant.FINITE, why=ZEROS, when=has_axes),
     Rule(
         "diagonal-einsum",
         Contraction,

@@ -7,7 +7,7 @@ from symbackprop.ops.contraction import permute
 from symbackprop.ops.indexing import pieces_of, scatter
 from symbackprop.ops.layout import fill, spread
 from symbackprop.options import Warrant
-from symbackprop.rewrite.pattern import Match
+from symbackprop.rewrite.pattern import Match, has_axes
 from symbackprop.rewrite.rule import Rule
 
 __all__ = ["RULES"]
@@ -129,8 +129,8 @@ def known_size(m: Match) -> Node | None:
 RULES = (
     Rule("known-size", Size, known_size, EXACT),
     Rule("broadcast", Broadcast, broadcast, EXACT),
-    Rule("shared-axes", Elementwise, shared_axes, EXACT),
-    Rule("common-transpose", Elementwise, common_transpose, EXACT),
+    Rule("shared-axes", Elementwise, shared_axes, EXACT, when=has_axes),
+    Rule("common-transpose", Elementwise, common_transpose, EXACT, when=has_axes),
     Rule("transpose-of-broadcast", Contraction, transpose_of_broadcast, EXACT),
     Rule("gather", Gather, gather, EXACT, why="the index of a repeated axis is not checked any more"),
     Rule("scatter-of-zeros", Scatter, scatter_of_zeros, FINITE, why="0.0 + -0.0 is +0.0"),

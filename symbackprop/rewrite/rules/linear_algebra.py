@@ -217,6 +217,6 @@ SYSTEMS = (Rule("einsum-inverse", Contraction, solve_instead, REAL, why="a syste
 
 #: Before differentiation, for the derivative of the logarithm is the simpler one.
 LOGARITHMS = (
-    Rule("log-det", Elementwise, log_of_det, REAL, why=OVERFLOW),
-    Rule("log-power", Elementwise, log_of_power, REAL, why="the power overflows"),
+    Rule("log-det", Elementwise, log_of_det, REAL, why=OVERFLOW, when=lambda node: node.op is log),
+    Rule("log-power", Elementwise, log_of_power, REAL, why="the power overflows", when=lambda node: node.op is log),
 )

@@ -59,7 +59,7 @@ AT_ZERO = "the value is the same; at 0 the slope exists only for the whole"
 RULES = (
     Rule("power-of-magnitude", power(abs_(x), y), magnitude_power(x, y), EXACT),
     Rule("power-of-square", power(x, n), of_even_power, REAL, why="the square overflows or underflows where x is not"),
-    Rule("power-of-sign", Elementwise, power_of_sign, EXACT),
+    Rule("power-of-sign", Elementwise, power_of_sign, EXACT, when=lambda node: node.op is integer_power),
     Rule("odd-power", magnitude_power(x, n) * sign(x), odd, REAL, why=AT_ZERO),
     Rule("odd-root", root_of_squares(abs_(x)) * sign(x), odd_power(x, 0.5), REAL, why=AT_ZERO),
     Rule("magnitude-sign", abs_(x) * sign(x), x, REAL, why=AT_ZERO),

@@ -18,7 +18,7 @@ from symbackprop.ops.arithmetic import div, exceeds, gate, mul, share, winner
 from symbackprop.ops.layout import spread
 from symbackprop.ops.logic import and_, not_, or_, select
 from symbackprop.options import Warrant
-from symbackprop.rewrite.pattern import Match, const, number, var
+from symbackprop.rewrite.pattern import Match, const, has_axes, number, var
 from symbackprop.rewrite.rule import Rule
 
 __all__ = ["RULES"]
@@ -79,7 +79,7 @@ RULES = (
     Rule("neg-select-then-0", -select(c, ZERO, x), select(c, ZERO, -x), FINITE, why="the sign of zero"),
     Rule("mul-select-else-0", select(c, x, ZERO) * y, select(c, x * y, ZERO), FINITE, why=STRONG),
     Rule("mul-select-then-0", select(c, ZERO, x) * y, select(c, ZERO, x * y), FINITE, why=STRONG),
-    Rule("times-select-repeated", Elementwise, inside, FINITE, why=STRONG),
+    Rule("times-select-repeated", Elementwise, inside, FINITE, why=STRONG, when=has_axes),
     Rule("div-select-else-0", select(c, x, ZERO) / y, select(c, x / y, ZERO), FINITE, why=STRONG),
     Rule("div-select-then-0", select(c, ZERO, x) / y, select(c, ZERO, x / y), FINITE, why=STRONG),
     Rule(

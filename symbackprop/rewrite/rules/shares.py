@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable
 
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Node, Reduction
-from symbackprop.ops.arithmetic import add, div, maximum, mul
+from symbackprop.ops.arithmetic import add, maximum
 from symbackprop.ops.layout import spread
 from symbackprop.ops.neural import gap
 from symbackprop.ops.transcendental import exp, log, logaddexp, sigmoid
@@ -24,7 +24,8 @@ __all__ = ["RULES"]
 
 REAL = Warrant.REAL
 
-x, y, z = var("?x"), var("?y"), var("?z")
+x, y, z, w = var("?x"), var("?y"), var("?z"), var("?w")
+SHARE = exp(w) / y
 
 Repeat = Callable[[Node], Node]
 
@@ -89,12 +90,6 @@ def share(m: Match) -> Node | None:
     return exp(gap(above, top)) / total
 
 
-def factor(m: Match) -> Node | None:
-    """Return x*s + z*s as (x + z)*s where s is a share; x*s then serves a sum only and need not be stored."""
-    shared = m["y"]
-    return (m["x"] + m["z"]) * shared if _is(shared, div) and _is(shared.args[0], exp) else None
-
-
 MAGNITUDE = "scores of magnitude 1e16 and more would absorb the logarithm"
 
 #: For programs whose reductions are written out.
@@ -102,5 +97,6 @@ RULES = (
     Rule("share-shift", x - y, below_the_total, REAL, why=MAGNITUDE),
     Rule("share-shift-left", x - y, above_a_score, REAL, why=MAGNITUDE),
     Rule("share", exp(x - y), share, REAL, why=MAGNITUDE),
-    Rule("share-factor", mul(x, y) + mul(z, y), factor, REAL, why="the terms are rounded in another order"),
+    # The products then serve a sum only and need not be stored.
+    Rule("share-factor", x * SHARE + z * SHARE, (x + z) * SHARE, REAL, why="the terms are rounded in another order"),
 )

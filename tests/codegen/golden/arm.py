@@ -190,6 +190,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(q, l, ct_q, ct_l):
     """Return the value; write the gradients ct_q, ct_l."""
     q = np.ascontiguousarray(q)
@@ -199,6 +216,8 @@ def value_and_grad_into(q, l, ct_q, ct_l):
         raise ValueError("ct_q: must be a C-contiguous array of float64, of q's shape")
     if not fits(ct_l, l.shape, float64):
         raise ValueError("ct_l: must be a C-contiguous array of float64, of l's shape")
+    if meet((span(ct_q), span(ct_l), span(q), span(l)), 2):
+        raise ValueError("ct_q, ct_l: must share no memory with another array")
     out = _value_and_grad(q, l, ct_q, ct_l)
     return out
 

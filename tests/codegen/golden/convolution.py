@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy", nogil=True)
@@ -84,6 +85,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(signal, w):
     """Return the sizes m, n, read off the arguments and checked."""
@@ -92,7 +105,7 @@ def _sizes(signal, w):
     return (m, n)
 
 
-@jit
+@kernel
 def _value(m, n, signal, w, t1):
     """Compute the value."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -122,7 +135,7 @@ def value(signal, w, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(m, n, signal, w, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -156,7 +169,7 @@ def fprop(signal, w, work=None):
     return out, (signal, w, r0, m, n)
 
 
-@jit
+@kernel
 def _bprop(m, n, signal, w, r0, ct_out, ct_signal, ct_w, t1):
     """Compute the gradients into the given arrays."""
     # t1 = ct_out * ((1 - r0) * (1 + r0))
@@ -191,7 +204,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_signal, ct_w)
 
 
-@jit
+@kernel
 def _value_and_grad(m, n, signal, w, ct_signal, ct_w, t1, t2):
     """Compute the value, and the gradients into the given arrays."""
     # t1[i] = sum over j of signal[i + j] * w[j]
@@ -245,6 +258,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(signal, w, ct_signal, ct_w, work=None):
     """Return the value; write the gradients ct_signal, ct_w."""
     signal = np.ascontiguousarray(signal)
@@ -254,6 +284,8 @@ def value_and_grad_into(signal, w, ct_signal, ct_w, work=None):
         raise ValueError("ct_signal: must be a C-contiguous array of float64, of signal's shape")
     if not fits(ct_w, w.shape, float64):
         raise ValueError("ct_w: must be a C-contiguous array of float64, of w's shape")
+    if meet((span(ct_signal), span(ct_w), span(signal), span(w)), 2):
+        raise ValueError("ct_signal, ct_w: must share no memory with another array")
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((n,), float64))
     else:

@@ -21,6 +21,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy", nogil=True)
@@ -85,6 +86,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(E, tok, v):
     """Return the sizes E_0, d, p, read off the arguments and checked."""
@@ -121,7 +134,7 @@ def value(E, tok, v):
     return out
 
 
-@jit
+@kernel
 def _fprop(d, p, E, tok, v, r0):
     """Compute the value and the residuals into the given arrays."""
     # r0 = tanh(v * E[tok])
@@ -148,7 +161,7 @@ def fprop(E, tok, v):
     return out, (E, tok, v, r0, E_0, d, p)
 
 
-@jit
+@kernel
 def _bprop(d, p, E, tok, v, r0, ct_out, ct_E, ct_v):
     """Compute the gradients into the given arrays."""
     # ct_v[i] = sum over j of (ct_out * ((1 - r0) * (1 + r0)))[j, i] * E[tok][j, i]
@@ -176,7 +189,7 @@ def bprop(residuals, upstream=1.0):
     return (ct_E, ct_v)
 
 
-@jit
+@kernel
 def _value_and_grad(d, p, E, tok, v, ct_E, ct_v, t1):
     """Compute the value, and the gradients into the given arrays."""
     # out = sum over i, j of (tanh(v * E[tok]))[i, j]
@@ -224,6 +237,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(E, tok, v, ct_E, ct_v, work=None):
     """Return the value; write the gradients ct_E, ct_v."""
     E = np.ascontiguousarray(E)
@@ -234,6 +264,8 @@ def value_and_grad_into(E, tok, v, ct_E, ct_v, work=None):
         raise ValueError("ct_E: must be a C-contiguous array of float64, of E's shape")
     if not fits(ct_v, v.shape, float64):
         raise ValueError("ct_v: must be a C-contiguous array of float64, of v's shape")
+    if meet((span(ct_E), span(ct_v), span(E), span(tok), span(v)), 2):
+        raise ValueError("ct_E, ct_v: must share no memory with another array")
     if work is None:
         scratch = (np.empty((p, d), float64),)
     else:

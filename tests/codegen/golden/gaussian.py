@@ -21,6 +21,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 from llvmlite.binding import add_symbol
 from numba import types
 from numba.extending import get_cython_function_address
@@ -181,6 +182,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def vector(array):
     """A vector as an array of one axis; a view unless its entries have gaps between them."""
@@ -202,7 +215,7 @@ def _sizes(S, mu, x):
     return (n,)
 
 
-@jit
+@kernel
 def _value(n, S, mu, x, r, t2):
     """Compute the value."""
     t1 = 1.8378770664093453 * float64(n) / 2.0
@@ -237,7 +250,7 @@ def value(S, mu, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, S, mu, x, r0, r):
     """Compute the value and the residuals into the given arrays."""
     t1 = 1.8378770664093453 * float64(n) / 2.0
@@ -274,7 +287,7 @@ def fprop(S, mu, x, work=None):
     return out, (S, mu, x, r0, mu_shape, n)
 
 
-@jit
+@kernel
 def _bprop(n, S, mu, x, r0, ct_out, ct_S, ct_mu, t2, t3, t4):
     """Compute the gradients into the given arrays."""
     t1 = -0.5 * ct_out
@@ -314,7 +327,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_S, ct_mu.reshape(mu_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(n, S, mu, x, ct_S, ct_mu, r, t2, t3, t7):
     """Compute the value, and the gradients into the given arrays."""
     t1 = 1.8378770664093453 * float64(n) / 2.0
@@ -375,6 +388,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(S, mu, x, ct_S, ct_mu, work=None):
     """Return the value; write the gradients ct_S, ct_mu."""
     S = np.ascontiguousarray(S)
@@ -387,6 +417,8 @@ def value_and_grad_into(S, mu, x, ct_S, ct_mu, work=None):
     if not fits(ct_mu, mu_shape, float64):
         raise ValueError("ct_mu: must be a C-contiguous array of float64, of mu's shape")
     ct_mu = vector(ct_mu)
+    if meet((span(ct_S), span(ct_mu), span(S), span(mu), span(x)), 2):
+        raise ValueError("ct_S, ct_mu: must share no memory with another array")
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((n,), float64), np.empty((n,), float64), np.empty((n, n), float64))
     else:

@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 from numba import njit, prange
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy", nogil=True)
@@ -64,6 +65,18 @@ def sum_up(parts):
     return total
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(center, x):
     """Return the sizes N, n, read off the arguments and checked."""
@@ -74,7 +87,7 @@ def _sizes(center, x):
     return (N, n)
 
 
-@jit
+@kernel
 def _t1_of_value(start, stop, n, x, center):
     """Run the outermost loop from start to stop - 1."""
     # t1 = sum over i, j of (sqrt((x - center) ^ 2 + 1))[i, j]
@@ -93,7 +106,7 @@ def _t1_of_value_blocks(N, n, x, center, t1_parts):
         t1_parts[block] = _t1_of_value(start, stop, n, x, center)
 
 
-@jit
+@kernel
 def _value(N, n, center, x, t1_parts):
     """Compute the value."""
     if 5*N*n < 250000:  # too little for threads
@@ -119,7 +132,7 @@ def value(center, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _r0_of_fprop(start, stop, n, x, center, r0):
     """Run the outermost loop from start to stop - 1."""
     # r0 = sqrt((x - center) ^ 2 + 1)
@@ -141,7 +154,7 @@ def _r0_of_fprop_blocks(N, n, x, center, r0, t1_parts):
         t1_parts[block] = _r0_of_fprop(start, stop, n, x, center, r0)
 
 
-@jit
+@kernel
 def _fprop(N, n, center, x, r0, t1_parts):
     """Compute the value and the residuals into the given arrays."""
     if 5*N*n < 250000:  # too little for threads
@@ -168,7 +181,7 @@ def fprop(center, x, work=None):
     return out, (center, x, r0, N, n)
 
 
-@jit
+@kernel
 def _t2_of_bprop(start, stop, n, t2, x, center, r0):
     """Run the outermost loop from start to stop - 1."""
     # t2[i] = sum over j of (x - center)[j, i] * (0.5 / r0)[j, i]
@@ -186,7 +199,7 @@ def _t2_of_bprop_blocks(N, n, t2_parts, x, center, r0):
         _t2_of_bprop(start, stop, n, t2_parts[block], x, center, r0)
 
 
-@jit
+@kernel
 def _bprop(N, n, center, x, r0, ct_out, ct_center, t2, t2_parts):
     """Compute the gradients into the given arrays."""
     t1 = ct_out / float64(N)
@@ -214,7 +227,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_center,)
 
 
-@jit
+@kernel
 def _t3_of_value_and_grad(start, stop, n, t3, x, center):
     """Run the outermost loop from start to stop - 1."""
     # t2 = sum over i, j of (sqrt((x - center) ^ 2 + 1))[i, j]
@@ -238,7 +251,7 @@ def _t3_of_value_and_grad_blocks(N, n, t3_parts, x, center, t2_parts):
         t2_parts[block] = _t3_of_value_and_grad(start, stop, n, t3_parts[block], x, center)
 
 
-@jit
+@kernel
 def _value_and_grad(N, n, center, x, ct_center, t3, t2_parts, t3_parts):
     """Compute the value, and the gradients into the given arrays."""
     t1 = 1.0 / float64(N)
@@ -277,6 +290,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(center, x, ct_center, work=None):
     """Return the value; write the gradients ct_center."""
     center = np.ascontiguousarray(center)
@@ -284,6 +314,8 @@ def value_and_grad_into(center, x, ct_center, work=None):
     N, n = _sizes(center, x)
     if not fits(ct_center, center.shape, float64):
         raise ValueError("ct_center: must be a C-contiguous array of float64, of center's shape")
+    if meet((span(ct_center), span(center), span(x)), 1):
+        raise ValueError("ct_center: must share no memory with another array")
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((32,), float64), np.empty((32, n), float64))
     else:

@@ -21,6 +21,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy", nogil=True)
@@ -115,15 +116,31 @@ def vsoftplus(x):
 
 @inline
 def vsigmoid(x):
-    """1/(1 + exp(-x)), relatively accurate on both sides: the exponential never overflows."""
+    """1/(1 + exp(-x)), relatively accurate on both sides: the exponential never overflows.
+
+    e/(1 + e) is written e - e*(e/(1 + e)), where the rounding of 1 + e counts for less.
+    """
     e = vexp(-abs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+    q = (1.0 if x >= 0.0 else e) / (1.0 + e)
+    return q if x >= 0.0 else e - e * q
 
 
 @njit(fastmath={"reassoc", "nsz"})
 def accumulate(total, term):
     """Add a term to a running sum; only this addition may be reordered, so that it vectorises."""
     return total + term
+
+
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
 
 
 @jit
@@ -146,7 +163,7 @@ def _sizes(w, x, y):
     return (N, n)
 
 
-@jit
+@kernel
 def _value(N, w, x, y, t1):
     """Compute the value."""
     # t1 = x @ w
@@ -174,7 +191,7 @@ def value(w, x, y, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(N, w, x, y, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = x @ w
@@ -207,7 +224,7 @@ def fprop(w, x, y, work=None):
     return out, (x, y, r0, w_shape, N, n)
 
 
-@jit
+@kernel
 def _bprop(N, n, x, y, r0, ct_out, ct_w, t2, t3):
     """Compute the gradients into the given arrays."""
     t1 = ct_out / float64(N)
@@ -235,7 +252,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_w.reshape(w_shape),)
 
 
-@jit
+@kernel
 def _value_and_grad(N, n, w, x, y, ct_w, t2, t3, t6):
     """Compute the value, and the gradients into the given arrays."""
     t1 = 1.0 / float64(N)
@@ -281,6 +298,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(w, x, y, ct_w, work=None):
     """Return the value; write the gradients ct_w."""
     w_shape = w.shape
@@ -291,6 +325,8 @@ def value_and_grad_into(w, x, y, ct_w, work=None):
     if not fits(ct_w, w_shape, float64):
         raise ValueError("ct_w: must be a C-contiguous array of float64, of w's shape")
     ct_w = vector(ct_w)
+    if meet((span(ct_w), span(w), span(x), span(y)), 1):
+        raise ValueError("ct_w: must share no memory with another array")
     if work is None:
         scratch = (np.empty((N,), float64), np.empty((N,), float64), np.empty((n,), float64))
     else:

@@ -21,6 +21,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy", nogil=True)
@@ -98,6 +99,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def vector(array):
     """A vector as an array of one axis; a view unless its entries have gaps between them."""
@@ -118,7 +131,7 @@ def _sizes(V, c, x):
     return (n, p)
 
 
-@jit
+@kernel
 def _value(n, p, V, c, x, t1):
     """Compute the value."""
     # t1 = V @ x
@@ -155,7 +168,7 @@ def value(V, c, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, p, V, c, x, r0, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = V @ x
@@ -197,7 +210,7 @@ def fprop(V, c, x, work=None):
     return out, (V, c, x, r0, r1, x_shape, n, p)
 
 
-@jit
+@kernel
 def _bprop(n, p, V, c, x, r0, r1, ct_out, ct_V, ct_x, t2, t3):
     """Compute the gradients into the given arrays."""
     t1 = -ct_out
@@ -234,7 +247,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_V, ct_x.reshape(x_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t8):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = V @ x
@@ -301,6 +314,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(V, c, x, ct_V, ct_x, work=None):
     """Return the value; write the gradients ct_V, ct_x."""
     V = np.ascontiguousarray(V)
@@ -313,6 +343,8 @@ def value_and_grad_into(V, c, x, ct_V, ct_x, work=None):
     if not fits(ct_x, x_shape, float64):
         raise ValueError("ct_x: must be a C-contiguous array of float64, of x's shape")
     ct_x = vector(ct_x)
+    if meet((span(ct_V), span(ct_x), span(V), span(x)), 2):
+        raise ValueError("ct_V, ct_x: must share no memory with another array")
     if work is None:
         scratch = (np.empty((p,), float64), np.empty((p,), float64), np.empty((n,), float64))
     else:

@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy", nogil=True)
@@ -35,6 +36,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def _sizes(L, r):
     """Return the size n, read off the arguments and checked."""
@@ -46,7 +59,7 @@ def _sizes(L, r):
     return (n,)
 
 
-@jit
+@kernel
 def _value(n, L, r, t1):
     """Compute the value."""
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
@@ -76,7 +89,7 @@ def value(L, r, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(n, L, r, r0):
     """Compute the value and the residuals into the given arrays."""
     # r0[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
@@ -103,7 +116,7 @@ def fprop(L, r):
     return out, (L, r, r0, n)
 
 
-@jit
+@kernel
 def _bprop(n, L, r, r0, ct_out, ct_L, ct_r, t1):
     """Compute the gradients into the given arrays."""
     # t1[i] = 2 * (r0[i] * (ct_out / (i + 1)))
@@ -135,7 +148,7 @@ def bprop(residuals, upstream=1.0, work=None):
     return (ct_L, ct_r)
 
 
-@jit
+@kernel
 def _value_and_grad(n, L, r, ct_L, ct_r, t1, t2):
     """Compute the value, and the gradients into the given arrays."""
     # t1[i] = sum over j of (r[j] * L[i, j] if j <= i else 0)
@@ -185,6 +198,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(L, r, ct_L, ct_r, work=None):
     """Return the value; write the gradients ct_L, ct_r."""
     L = np.ascontiguousarray(L)
@@ -194,6 +224,8 @@ def value_and_grad_into(L, r, ct_L, ct_r, work=None):
         raise ValueError("ct_L: must be a C-contiguous array of float64, of L's shape")
     if not fits(ct_r, r.shape, float64):
         raise ValueError("ct_r: must be a C-contiguous array of float64, of r's shape")
+    if meet((span(ct_L), span(ct_r), span(L), span(r)), 2):
+        raise ValueError("ct_L, ct_r: must share no memory with another array")
     if work is None:
         scratch = (np.empty((n,), float64), np.empty((n,), float64))
     else:

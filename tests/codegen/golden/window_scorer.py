@@ -22,6 +22,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import Compiler
 
 float64 = np.float64
 jit = njit(error_model="numpy", nogil=True)
@@ -86,6 +87,18 @@ def accumulate(total, term):
     return total + term
 
 
+class Apart(Compiler):
+    """Compiles functions whose arrays share no memory, so that loops need no checks of it to be vectorised."""
+
+    def define_pipelines(self):
+        """Return the passes, with the flag set for all of them."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+kernel = njit(error_model="numpy", pipeline_class=Apart)
+
+
 @jit
 def vector(array):
     """A vector as an array of one axis; a view unless its entries have gaps between them."""
@@ -110,7 +123,7 @@ def _sizes(W, b, u, x):
     return (d, m)
 
 
-@jit
+@kernel
 def _value(m, W, b, u, x, t1):
     """Compute the value."""
     # t1 = W @ x
@@ -142,7 +155,7 @@ def value(W, b, u, x, work=None):
     return out
 
 
-@jit
+@kernel
 def _fprop(m, W, b, u, x, h, t1):
     """Compute the value and the residuals into the given arrays."""
     # t1 = W @ x
@@ -179,7 +192,7 @@ def fprop(W, b, u, x, work=None):
     return out, (W, u, x, h, b_shape, u_shape, x_shape, d, m)
 
 
-@jit
+@kernel
 def _bprop(d, m, W, u, x, h, ct_out, ct_W, ct_z, ct_u, ct_x):
     """Compute the gradients into the given arrays."""
     # ct_h = ct_out * u
@@ -211,7 +224,7 @@ def bprop(residuals, upstream=1.0):
     return (ct_W, ct_z.reshape(b_shape), ct_u.reshape(u_shape), ct_x.reshape(x_shape))
 
 
-@jit
+@kernel
 def _value_and_grad(d, m, W, b, u, x, ct_W, ct_z, h, ct_x, t1):
     """Compute the value, and the gradients into the given arrays."""
     # t1 = W @ x
@@ -267,6 +280,23 @@ def fits(array, shape, dtype):
 
 
 @jit
+def span(array):
+    """Where an array without gaps begins and ends in memory."""
+    start = array.ctypes.data
+    return start, start + array.size * array.itemsize
+
+
+@jit
+def meet(spans, count):
+    """Whether one of the first `count` arrays shares memory with another array."""
+    for i in range(count):
+        for j in range(i + 1, len(spans)):
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return True
+    return False
+
+
+@jit
 def value_and_grad_into(W, b, u, x, ct_W, ct_b, ct_u, ct_x, work=None):
     """Return the value; write the gradients ct_W, ct_b, ct_u, ct_x."""
     W = np.ascontiguousarray(W)
@@ -288,6 +318,8 @@ def value_and_grad_into(W, b, u, x, ct_W, ct_b, ct_u, ct_x, work=None):
     if not fits(ct_x, x_shape, float64):
         raise ValueError("ct_x: must be a C-contiguous array of float64, of x's shape")
     ct_x = vector(ct_x)
+    if meet((span(ct_W), span(ct_b), span(ct_u), span(ct_x), span(W), span(b), span(u), span(x)), 4):
+        raise ValueError("ct_W, ct_b, ct_u, ct_x: must share no memory with another array")
     if work is None:
         scratch = (np.empty((m,), float64),)
     else:
