@@ -20,7 +20,7 @@ from symbackprop.ir.registry import Trait
 from symbackprop.plan.access import result_positions
 from symbackprop.plan.fusion import is_accumulated
 from symbackprop.plan.steps import Loop, Shared, Step, Strip, loops_of
-from symbackprop.plan.strips import Strips
+from symbackprop.plan.strips import BLOCK, Strips
 from symbackprop.plan.triangles import find_triangle
 
 __all__ = ["BLOCKS", "share_nests"]
@@ -39,15 +39,18 @@ def share_nests(strips: Strips, stored: set[Node], over: Collection[str]) -> Non
     Args:
         strips: the steps.
         stored: values in memory.
-        over: size symbols, a nest must run over one of them. If there are none: over what the outermost loops of the
-            deepest nests run over, so that small parts of the work are left alone.
+        over: size symbols, the outermost loop must run over one of them. If there are none: over what the outermost
+            loops of the deepest nests run over, so that small parts of the work are left alone.
 
     Linear in the members of the nests.
     """
     nests = [step for step in strips.steps if isinstance(step, Strip) or (isinstance(step, Loop) and step.domain)]
     depth = max((_depth(nest) for nest in nests), default=0)
     chosen = over or {s for nest in nests if _depth(nest) == depth for s in _extent(nest).symbols}
-    made = {id(nest): _shared(nest, strips, stored) for nest in nests if _runs_over(nest, chosen)}
+    made = {}
+    for nest in nests:
+        if any(symbol in chosen for symbol in _extent(nest).symbols) and not _is_wide(nest, strips, chosen):
+            made[id(nest)] = _shared(nest, strips, stored)
     strips.steps = [made.get(id(step), step) for step in strips.steps]
 
 
@@ -55,8 +58,20 @@ def _loops(nest: Loop | Strip) -> list[Loop]:
     return [nest] if isinstance(nest, Loop) else list(loops_of(nest))
 
 
-def _runs_over(nest: Loop | Strip, symbols: Collection[str]) -> bool:
-    return any(s in symbols for loop in _loops(nest) for dim in loop.domain for s in dim.symbols)
+def _is_wide(nest: Loop | Strip, strips: Strips, chosen: Collection[str]) -> bool:
+    """Whether places that each block needs for itself grow with a chosen size, and are more than a row."""
+    for node in _own(nest) & strips.local.keys():
+        place = strips.local[node].shape(node.shape)
+        long = [dim for dim in place if any(symbol in chosen for symbol in dim.symbols)]
+        if long and len(place) > 1:
+            return True
+    return False
+
+
+def _own(nest: Loop | Strip) -> set[Node]:
+    """Return the values that a nest makes, copies of arrays included."""
+    copies = {packed.copy for packed in nest.packed} if isinstance(nest, Strip) else set()
+    return copies.union(*(loop.members for loop in _loops(nest)))
 
 
 def _extent(nest: Loop | Strip) -> Dim:
@@ -87,11 +102,12 @@ def _shared(step: Loop | Strip, strips: Strips, stored: set[Node]) -> Step:
             shape = (Dim.of(BLOCKS), *node.shape)
             parts[node] = Broadcast(node, shape, tuple(range(1, len(shape))))
     stored.update(parts.values())
-    if isinstance(step, Strip):
-        own = {node for loop in loops for node in loop.members} | {packed.copy for packed in step.packed}
-        for node in own & strips.local.keys():
-            strips.local[node] = replace(strips.local[node], copies=BLOCKS)
-    return Shared(step, extent, step.block if isinstance(step, Strip) else 1, _work(loops), parts)
+    for node in _own(step) & strips.local.keys():
+        strips.local[node] = replace(strips.local[node], copies=BLOCKS)
+    # A part of a vector is no whole number of registers.
+    flat = isinstance(step, Loop) and len(step.domain) == 1
+    unit = BLOCK if flat else step.block
+    return Shared(step, extent, unit, _work(loops), parts)
 
 
 def _work(loops: Sequence[Loop]) -> Dim:
