@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,36 @@ def test_code_does_not_grow_with_the_number_of_steps() -> None:
     assert abs(len(source(1_000_000)) - len(source(10))) < 400
 
 
+def hidden_markov_model() -> list[Any]:
+    """The logarithm of the likelihood of what is seen, by the forward recurrence on logarithms."""
+    alpha, A, B, p = (IndexedBase(name) for name in ("alpha", "A", "B", "p"))
+    seen = IndexedBase("seen", integer=True, shape=(T + 1,))
+    forward = log(Sum(exp(alpha[t, i] + A[i, j]), (i, 0, K - 1))) + B[j, seen[t + 1]]
+    return [
+        Eq(alpha[0, j], p[j] + B[j, seen[0]]),
+        Eq(alpha[t + 1, j], forward),
+        log(Sum(exp(alpha[T, i]), (i, 0, K - 1))),
+    ]
+
+
+def elman_loss() -> Any:
+    recurrence, (h, *_) = elman()
+    return recurrence.final(h).T * vector("v") + recurrence.total(h.T * h)
+
+
+@pytest.mark.parametrize(("program", "most"), [(elman_loss, d**2), (hidden_markov_model, K**2)])
+def test_both_passes_are_linear_in_the_number_of_steps(program: Any, most: Any) -> None:
+    """The certificate covers steps, and no step allocates."""
+    kernel = compile_plain(program())
+    for operations in (kernel.cost().fprop, kernel.cost().bprop):
+        cost = sp.Poly(operations, T)
+        assert cost.degree() == 1
+        assert sp.limit(cost.coeff_monomial(T) / most, most.base, sp.oo).is_positive
+    for function in kernel.source.split("\n@")[1:]:
+        if function.startswith("kernel"):
+            assert not re.search(r"np\.(empty|zeros|ascontiguous)|\.copy\(", function)
+
+
 @pytest.mark.parametrize("method", ["euler", "rk4"])
 def test_differential_equation(method: str) -> None:
     y, v, y0, v0, dt, w = sp.symbols("y v y0 v0 dt w")
@@ -240,15 +271,7 @@ def test_differential_equation(method: str) -> None:
 
 
 def test_hidden_markov_model() -> None:
-    alpha, A, B, p = (IndexedBase(name) for name in ("alpha", "A", "B", "p"))
-    seen = IndexedBase("seen", integer=True, shape=(T + 1,))
-    forward = log(Sum(exp(alpha[t, i] + A[i, j]), (i, 0, K - 1))) + B[j, seen[t + 1]]
-    program = [
-        Eq(alpha[0, j], p[j] + B[j, seen[0]]),
-        Eq(alpha[t + 1, j], forward),
-        log(Sum(exp(alpha[T, i]), (i, 0, K - 1))),
-    ]
-    kernel = compile_plain(program)
+    kernel = compile_plain(hidden_markov_model())
 
     def reference(A: Any, B: Any, p: Any, seen: Any) -> float:
         state = p + B[:, seen[0]]
