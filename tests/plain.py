@@ -13,7 +13,8 @@ import math
 import os
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 from unittest import mock
 
@@ -139,9 +140,21 @@ def load_plain(source: str, name: str) -> types.ModuleType:
     return module
 
 
+@contextmanager
+def running_plain() -> Iterator[None]:
+    """Kernels compiled inside run as plain Python on poisoned memory; none comes from the cache."""
+    uncached = mock.patch.dict(os.environ, SYMBACKPROP_CACHE="0")
+    loaded, short = (
+        mock.patch.object(runtime, "load_module", load_plain),
+        mock.patch.object(kernel_text, "LONG", math.inf),
+    )
+    with uncached, loaded, short:
+        yield
+
+
 def compile_plain(*args: Any, **kwargs: Any) -> Any:
     """`sbp.compile`, the kernel running as plain Python on poisoned memory."""
-    with mock.patch.object(runtime, "load_module", load_plain), mock.patch.object(kernel_text, "LONG", math.inf):
+    with running_plain():
         return sbp.compile(*args, **kwargs)
 
 

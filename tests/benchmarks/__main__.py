@@ -1,7 +1,8 @@
-"""Benchmarks: `python -m tests.benchmarks [table | growth | frontend] [options]`.
+"""Benchmarks: `python -m tests.benchmarks [table | growth | check | frontend] [options]`.
 
 table (default)     our time over that of every other library installed, row by row; `table --help` lists the options.
 growth              exponents of fprop's and bprop's time over every size of every row, beside the certificate's degree.
+check               whether all sides of every row agree, at tiny sizes.
 frontend            seconds per expression node of translation, differentiation and simplification; growth exponents.
 
 Everything runs on one thread. Results are compared before anything is timed. The libraries are those of the `bench`
@@ -21,7 +22,7 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_paralleli
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
-from tests.benchmarks import catalogue, frontend, growth, measure, table  # noqa: E402 - after the settings above
+from tests.benchmarks import catalogue, check, frontend, growth, measure, table  # noqa: E402 - after the settings above
 
 
 def fresh(argv: Sequence[str]) -> int:
@@ -31,7 +32,7 @@ def fresh(argv: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS = {"table": table.main, "growth": growth.main, "frontend": frontend.main, "fresh": fresh}
+COMMANDS = {"table": table.main, "growth": growth.main, "frontend": frontend.main, "check": check.main, "fresh": fresh}
 
 
 def main(argv: list[str]) -> int:
