@@ -79,6 +79,16 @@ def convolution(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> A
     return compiler(sp.Sum(sp.tanh(smooth), (i, 0, n - 1)), name="convolution", **options)
 
 
+def recurrent_network(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    steps, k = sp.symbols("T k", integer=True, positive=True)
+    h, row = column("h", d), column("x", k)
+    W, U, X = sp.MatrixSymbol("W", d, d), sp.MatrixSymbol("U", d, k), sp.MatrixSymbol("X", steps, k)
+    step = (W * h + U * row + column("b", d)).applyfunc(sp.tanh)
+    states = sbp.Recurrence({h: step}, start={h: column("h0", d)}, over={row: X})
+    loss = column("v", d).T * states.final(h) + states.total(h.T * h)
+    return compiler(loss, name="recurrent network", **options)
+
+
 KERNELS = {
     "scalar": scalar,
     "window_scorer": window_scorer,
@@ -89,4 +99,5 @@ KERNELS = {
     "gaussian": gaussian,
     "triangular": triangular,
     "convolution": convolution,
+    "recurrent_network": recurrent_network,
 }
