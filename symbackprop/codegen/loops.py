@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.checks import index_check
@@ -22,7 +22,7 @@ from symbackprop.ir.types import AxisMap, ScatterPiece
 from symbackprop.ops.positional import Form
 from symbackprop.plan.access import domain_of, is_access, is_leaf, result_positions
 from symbackprop.plan.fusion import is_accumulated
-from symbackprop.plan.steps import Loop
+from symbackprop.plan.steps import Loop, Packed
 from symbackprop.plan.triangles import find_triangle
 
 __all__ = ["Around", "emit_loop", "emit_part", "emit_piece"]
@@ -41,11 +41,13 @@ class Around:
     Attributes:
         fixed: the variable of each strip around it, outermost first; for a block, the position of its entry.
         first, width: variables of the first entry of a block, and of how many it has.
+        packed: arrays that are copied for a block.
     """
 
     fixed: tuple[str, ...] = ()
     first: str = ""
     width: str = ""
+    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
 
 def emit_loop(loop: Loop, scope: Scope) -> list[str]:
@@ -351,7 +353,7 @@ class _LoopWriter:
     def _load(self, node: Node, where: Where) -> ast.expr:
         """Return an array entry: hoisted into a variable when the innermost loop does not change its index."""
         at = self._within(node, where)
-        packed = self.scope.plan.packed.get(node)
+        packed = self.around.packed.get(node)
         if packed is not None and self.entry is not None and where[packed.axis] == self.here[self.loop.along[0]]:
             node = packed.copy
             at = (*where[: packed.axis], *where[packed.axis + 1 :], self.entry)

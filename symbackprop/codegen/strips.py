@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symbackprop.codegen.loops import Around, emit_part
 from symbackprop.codegen.scope import Scope
 from symbackprop.plan.steps import Loop, Packed, Strip
@@ -25,7 +27,7 @@ def _emit(strip: Strip, around: Around, scope: Scope) -> tuple[list[str], list[S
     if strip.block > 1:
         first, width = scope.names.fresh("first"), scope.names.fresh("width")
         owned = [first, width]
-        inside = Around((first,), first, width)
+        inside = Around((first,), first, width, packed={p.source: p for p in strip.packed})
         head = f"for {first} in range(0, {extent}, {strip.block}):"
         body = [f"{width} = min({strip.block}, {extent} - {first})"]
         for packed in strip.packed:
@@ -33,7 +35,7 @@ def _emit(strip: Strip, around: Around, scope: Scope) -> tuple[list[str], list[S
     else:
         variable = scope.names.loop_variable()
         owned = [variable]
-        inside = Around((*around.fixed, variable), around.first, around.width)
+        inside = replace(around, fixed=(*around.fixed, variable))
         head = f"for {variable} in range({extent}):"
         body = []
     starts: list[Start] = []

@@ -15,7 +15,7 @@ from symbackprop.plan.fusion import find_steps
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
 from symbackprop.plan.recurrences import own_results
-from symbackprop.plan.steps import Call, Local, Loop, Packed, Product, Recur, Step, Strip, Write, loops_of
+from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Step, Strip, Write, loops_of
 from symbackprop.plan.strips import make_strips
 
 __all__ = ["CountCheck", "IndexCheck", "Plan", "RangeCheck", "index_checks", "make_plan", "range_checks"]
@@ -62,7 +62,6 @@ class Plan:
         stored: values in memory or, as scalars, in variables.
         workspace: scratch arrays.
         local: the place of each value that lives within one iteration of a strip.
-        packed: arrays that the blocks of a strip read copies of.
     """
 
     graph: Graph
@@ -70,7 +69,6 @@ class Plan:
     stored: frozenset[Node]
     workspace: Workspace
     local: Mapping[Node, Local] = field(default_factory=dict)
-    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = []
@@ -109,7 +107,7 @@ def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
     results = [n for n in fitted.outputs if n.rank > 0]
     strips = make_strips(steps, stored, results)
     workspace = assign_slots(strips.steps, stored, results, strips.local)
-    return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local, strips.packed)
+    return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local)
 
 
 def index_checks(graph: Graph) -> list[IndexCheck]:
