@@ -86,6 +86,16 @@ def location(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
     return compiler(loss, wrt=["center"], batch={"x": "N"}, name="location", parallel=True, **options)
 
 
+def recurrent_network(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    steps, k = sp.symbols("T k", integer=True, positive=True)
+    h, row = column("h", d), column("x", k)
+    W, U, X = sp.MatrixSymbol("W", d, d), sp.MatrixSymbol("U", d, k), sp.MatrixSymbol("X", steps, k)
+    step = (W * h + U * row + column("b", d)).applyfunc(sp.tanh)
+    states = sbp.Recurrence({h: step}, start={h: column("h0", d)}, over={row: X})
+    loss = column("v", d).T * states.final(h) + states.total(h.T * h)
+    return compiler(loss, name="recurrent network", **options)
+
+
 KERNELS = {
     "scalar": scalar,
     "window_scorer": window_scorer,
@@ -97,4 +107,5 @@ KERNELS = {
     "triangular": triangular,
     "convolution": convolution,
     "location": location,
+    "recurrent_network": recurrent_network,
 }

@@ -39,3 +39,11 @@ def agrees(kernel: Any, reference: Callable[..., float], args: Mapping[str, Any]
         assert np.shape(gradient) == np.shape(args[name])
         np.testing.assert_allclose(gradient, slopes(reference, args, name), rtol=close, atol=close, err_msg=name)
         np.testing.assert_allclose(other[name], gradient, rtol=1e-12, atol=1e-13, err_msg=name)
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def draw(rng: np.random.Generator, **shapes: tuple[int, ...]) -> dict[str, Any]:
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}

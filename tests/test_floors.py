@@ -89,7 +89,7 @@ def test_only_ops_names_a_primitive() -> None:
         if room(path) in allowed:
             continue
         for module, line in imports(path):
-            structural = {"contraction", "layout", "liveness", "indexing", "positional", "recurrence"}
+            structural = {"contraction", "layout", "liveness", "indexing", "positional", "recurrence", "stepping"}
             if module.startswith("symbackprop.ops."):
                 name = module.split(".")[2]
                 assert name in structural, f"{path.relative_to(PACKAGE)}:{line}: {module}"

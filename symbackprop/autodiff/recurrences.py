@@ -17,7 +17,7 @@ from symbackprop.ir.registry import Trait
 from symbackprop.ir.types import AxisMap
 from symbackprop.ops.indexing import Piece, gather, pieces_of, scatter
 from symbackprop.ops.layout import fill
-from symbackprop.ops.recurrence import after, before, fresh_name, is_cheap, is_rearrangement
+from symbackprop.ops.stepping import after, before, fresh_name, is_cheap, is_rearrangement
 
 __all__ = ["scan_adjoint"]
 

@@ -216,6 +216,8 @@ class _LoopWriter:
             if not self.uses[node] or isinstance(place, ast.Name):
                 body.append(f"{target} = {ex.text(expr)}")
                 self.local[node] = place
+                if node in self.scope.plan.local:  # gone when the strip is done
+                    self._check(node, target)
                 return
             entry = self._own(f"{self.scope.variable(node)}_{''.join(self.variables)}")
             body += [f"{entry} = {ex.text(expr)}", f"{target} = {entry}"]

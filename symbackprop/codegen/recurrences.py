@@ -9,7 +9,7 @@ from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import ONE, ZERO
 from symbackprop.ir.node import Const, Input, Iota, Node, Size
 from symbackprop.ir.recurrence import Scan
-from symbackprop.plan.access import row_of
+from symbackprop.plan.access import row_of, start_of
 from symbackprop.plan.memory import Workspace
 from symbackprop.plan.plan import Plan
 from symbackprop.plan.steps import Recur, Step
@@ -36,7 +36,7 @@ def emit_recurrence(step: Recur, scope: Scope, emit_steps: EmitSteps) -> list[st
     for state, scan, start in zip(repetition.body.states, scans, repetition.starts, strict=False):
         path = scope.variable(scan)
         inner.bind(state, f"{path}[{here}]")
-        first.append(f"{path}[{count if backwards else 0}] = {_entry(start, scope)}")
+        first.append(f"{path}[{count if backwards else 0}] = {_start(start, scope)}")
     for read, arg in zip(repetition.body.reads, repetition.rows, strict=True):
         inner.bind(read, _row_text(arg, time, scope))
     for shared, arg in zip(repetition.body.shared, repetition.shared, strict=True):
@@ -64,6 +64,12 @@ def emit_recurrence(step: Recur, scope: Scope, emit_steps: EmitSteps) -> list[st
     order = f"range({count} - 1, -1, -1)" if backwards else f"range({count})"
     scope.names.release([time])
     return [*first, f"for {time} in {order}:", *(f"    {line}" for line in body or ["pass"])]
+
+
+def _start(start: Node, scope: Scope) -> str:
+    """Return what a path starts with."""
+    array, row = start_of(start)
+    return _entry(array, scope) if row is None else f"{scope.variable(array)}[{scope.size(row)}]"
 
 
 def _entry(node: Node, scope: Scope) -> str:

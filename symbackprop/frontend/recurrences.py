@@ -21,7 +21,8 @@ from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.ops.contraction import permute, sum_over
 from symbackprop.ops.indexing import gather
 from symbackprop.ops.layout import spread
-from symbackprop.ops.recurrence import repeated, row_slice
+from symbackprop.ops.recurrence import repeated
+from symbackprop.ops.stepping import row_slice
 
 __all__ = ["Recurrence"]
 

@@ -7,7 +7,6 @@ of a weight, a sum of outer products, becomes one too.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 
 from symbackprop.ir.dims import ONE, Dim, product
@@ -28,12 +27,12 @@ from symbackprop.ir.node import (
 )
 from symbackprop.ir.recurrence import Body, Mode, Repetition, Scan
 from symbackprop.ir.registry import Trait
-from symbackprop.ir.types import AxisMap, TensorType
-from symbackprop.ops.indexing import gather
+from symbackprop.ir.types import TensorType
 from symbackprop.ops.layout import fill, spread
 from symbackprop.ops.lifting import Lifting
+from symbackprop.ops.stepping import after, before, fresh_name, is_cheap, is_rearrangement, name_of
 
-__all__ = ["after", "before", "fresh_name", "is_cheap", "is_rearrangement", "repeated", "row_slice", "settled"]
+__all__ = ["repeated", "settled"]
 
 #: Sizes are compared as if every symbol had this value.
 _NOMINAL = 64
@@ -43,43 +42,6 @@ _LARGE = 4
 _DEEP = 6
 
 Wanted = tuple[Mode, Node]
-
-
-def is_rearrangement(node: Node) -> bool:
-    """Return whether the node only repeats or reorders its operand."""
-    return isinstance(node, Broadcast) or (isinstance(node, Contraction) and node.spec.is_permutation)
-
-
-def is_cheap(node: Node) -> bool:
-    """Return whether computing an entry again costs no more than reading it."""
-    return isinstance(node, Elementwise) and node.op.flops <= 2 and Trait.TRANSCENDENTAL not in node.op.traits
-
-
-def row_slice(path: Node, first: Dim | int, count: Dim) -> Node:
-    """Return rows first ... first + count - 1 of an array."""
-    rest = [AxisMap((k,)) for k in range(1, path.rank)]
-    return gather(path, (), [AxisMap((0,), offset=Dim.of(first)), *rest], (count, *path.shape[1:]))
-
-
-def before(path: Node, repetition: Repetition) -> Node:
-    """Return the rows of a path that hold the state before each step."""
-    return row_slice(path, 1 if repetition.backwards else 0, repetition.times)
-
-
-def after(path: Node, repetition: Repetition) -> Node:
-    """Return the rows of a path that hold the state after each step."""
-    return row_slice(path, 0 if repetition.backwards else 1, repetition.times)
-
-
-def fresh_name(base: str, taken: set[str]) -> str:
-    """Return `base`, with a number if it is taken, and take it."""
-    name = base
-    for k in itertools.count(2):
-        if name not in taken:
-            break
-        name = f"{base}_{k}"
-    taken.add(name)
-    return name
 
 
 def settled(repetition: Repetition, wanted: Sequence[Wanted]) -> list[Node]:
@@ -191,7 +153,7 @@ class _Settling:
             return value.with_args([self._row(a, depth + 1) for a in value.args])
         new = self._given.get(value)
         if new is None:
-            new = Input(fresh_name(_name_of(value, "row"), self.taken), TensorType(shape, value.dtype))
+            new = Input(fresh_name(name_of(value, "row"), self.taken), TensorType(shape, value.dtype))
         self.rows[new] = value
         return new
 
@@ -199,7 +161,7 @@ class _Settling:
         """Return the input for a value that all steps share."""
         known = next((i for i, v in self.shared.items() if v is value and isinstance(i, Input)), None)
         if known is None:
-            known = Input(fresh_name(_name_of(value, "shared"), self.taken), value.type)
+            known = Input(fresh_name(name_of(value, "shared"), self.taken), value.type)
             self.shared[known] = value
         return known
 
@@ -373,10 +335,6 @@ def _size(node: Node) -> int:
     return dim.evaluate(dict.fromkeys(dim.symbols, _NOMINAL))
 
 
-def _name_of(node: Node, default: str) -> str:
-    return node.name if isinstance(node, Input) else default
-
-
 def repeated(
     count: Dim,
     states: Sequence[tuple[Input, Node, Node]],
@@ -411,7 +369,7 @@ def repeated(
         if is_rearrangement(node):
             stack.extend(node.args)
         else:
-            shared[node] = Input(fresh_name(f"{_name_of(node, 'shared')}@", taken), node.type)
+            shared[node] = Input(fresh_name(f"{name_of(node, 'shared')}@", taken), node.type)
     new = substitute(roots, shared)
     following = tuple(new[n] for n in roots[: len(states)])
     body = Body(tuple(s for s, _, _ in states), tuple(r for r, _ in reads), tuple(shared.values()), following)

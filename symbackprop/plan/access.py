@@ -35,6 +35,7 @@ __all__ = [
     "reads_at_random",
     "recurrence_operands",
     "row_of",
+    "start_of",
 ]
 
 #: For each axis of a value, the loop axis that addresses it, or None for any other index expression.
@@ -131,11 +132,24 @@ def row_of(arg: Node) -> tuple[Node, Dim, Dim]:
     return arg, ONE, ZERO
 
 
+def start_of(arg: Node) -> tuple[Node, Dim | None]:
+    """Return (array, row) where a first state is one row of an array, else the state itself and None."""
+    if isinstance(arg, Gather) and arg.rank and len(arg.args) == 1 and arg.rank == arg.args[0].rank - 1:
+        source, (first, *rest) = arg.args[0], arg.spec
+        whole = arg.shape == source.shape[1:] and rest == [AxisMap((k,)) for k in range(arg.rank)]
+        if whole and first == AxisMap(offset=first.offset) and (isinstance(source, Input) or not is_leaf(source)):
+            return source, first.offset
+    return arg, None
+
+
 def recurrence_operands(node: Scan) -> list[Node]:
-    """Return the arrays that the steps of a recurrence read, looking through slices of row operands."""
-    _, _, _, args = repetition = node.repetition
-    n, m = len(repetition.starts), len(repetition.rows)
-    return [*args[:n], *(row_of(a)[0] for a in args[n : n + m]), *args[n + m :]]
+    """Return the arrays that the steps of a recurrence read, looking through rows and slices."""
+    repetition = node.repetition
+    return [
+        *(start_of(a)[0] for a in repetition.starts),
+        *(row_of(a)[0] for a in repetition.rows),
+        *repetition.shared,
+    ]
 
 
 def domain_of(node: Node) -> tuple[tuple[int, ...], ...]:

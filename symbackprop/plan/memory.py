@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -83,6 +84,7 @@ def assign_slots(
     results = set(results)
     within = _made_in_place(steps, stored, results)
     slots = _Slots({n for n in stored if n not in results}, within, local or {}, stored)
+    slots.again = _made_again(steps)
     slots.run(steps, 0)
     return Workspace(tuple(slots.types), slots.at, within)
 
@@ -105,6 +107,8 @@ class _Slots:
         self.types: list[TensorType] = [] if outer is None else outer.types
         self.free: dict[TensorType, list[int]] = {} if outer is None else outer.free
         self.at: dict[Node, int] = {}
+        #: What is made in several strips keeps its slot.
+        self.again: set[Node] = set()
 
     def run(self, parts: Sequence[Step], depth: int) -> None:
         """Give slots to the values that live among `parts`, inside `depth` strips. Recursive over strips."""
@@ -124,10 +128,10 @@ class _Slots:
                     self._take(packed.copy)
                 self.run(strip.parts, depth + 1)
                 for packed in strip.packed:
-                    self.free.setdefault(self._type(packed.copy), []).append(self.at[packed.copy])
+                    self._give_back(packed.copy)
             for node in dict.fromkeys([*reads[k], *made]):
                 if node in self.at and last.get(node, k) == k and self._depth(node) == depth:
-                    self.free.setdefault(self._type(node), []).append(self.at[node])
+                    self._give_back(node)
                     last[node] = -1
 
     def _run_inside(self, part: Recur) -> None:
@@ -149,6 +153,10 @@ class _Slots:
             self.at[node] = len(self.types)
             self.types.append(self._type(node))
 
+    def _give_back(self, node: Node) -> None:
+        if node not in self.again:
+            self.free.setdefault(self._type(node), []).append(self.at[node])
+
     def _depth(self, node: Node) -> int:
         place = self.local.get(node)
         return place.depth(node) if place else 0
@@ -156,6 +164,20 @@ class _Slots:
     def _type(self, node: Node) -> TensorType:
         place = self.local.get(node)
         return TensorType(place.shape(node.shape), node.dtype) if place else node.type
+
+
+def _made_again(steps: Sequence[Step]) -> set[Node]:
+    """Return the values that several loops of strips make."""
+    found: Counter[Node] = Counter()
+    stack = [step for step in steps if isinstance(step, Strip)]
+    while stack:
+        strip = stack.pop()
+        for part in strip.parts:
+            if isinstance(part, Strip):
+                stack.append(part)
+            else:
+                found.update(set(part.members))
+    return {node for node, count in found.items() if count > 1}
 
 
 def _made_in_place(steps: Sequence[Step], stored: set[Node], results: set[Node]) -> dict[Node, Node]:

@@ -15,7 +15,7 @@ from symbackprop.plan.fusion import find_steps
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
 from symbackprop.plan.recurrences import own_results
-from symbackprop.plan.steps import Call, Local, Loop, Packed, Product, Recur, Shared, Step, Strip, Write, loops_of
+from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Shared, Step, Strip, Write, loops_of
 from symbackprop.plan.strips import make_strips
 from symbackprop.plan.threads import share_nests
 
@@ -63,7 +63,6 @@ class Plan:
         stored: values in memory or, as scalars, in variables.
         workspace: scratch arrays.
         local: the place of each value that lives within one iteration of a strip.
-        packed: arrays that the blocks of a strip read copies of.
     """
 
     graph: Graph
@@ -71,7 +70,6 @@ class Plan:
     stored: frozenset[Node]
     workspace: Workspace
     local: Mapping[Node, Local] = field(default_factory=dict)
-    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
     @property
     def uses_threads(self) -> bool:
@@ -123,7 +121,7 @@ def make_plan(graph: Graph, output_names: Sequence[str], threads_over: Collectio
     if threads_over is not None:
         share_nests(strips, stored, threads_over)
     workspace = assign_slots(strips.steps, stored, results, strips.local)
-    return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local, strips.packed)
+    return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local)
 
 
 def index_checks(graph: Graph) -> list[IndexCheck]:

@@ -14,13 +14,14 @@ joins the first strip behind everything it reads, or beside it where it is read 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.node import Elementwise, Input, Node
 from symbackprop.ir.registry import Trait
-from symbackprop.ops.contraction import permute
+from symbackprop.ir.types import TensorType
 from symbackprop.plan.access import Positions, is_leaf, reads, result_positions
 from symbackprop.plan.fusion import is_accumulated
 from symbackprop.plan.memory import made_by, read_by
@@ -45,12 +46,12 @@ class Strips:
     Attributes:
         steps: what is computed, in order.
         local: the place of each value that lives within one iteration of a strip.
-        packed: array -> its copy that the blocks of a strip read.
+        copies: how many arrays the blocks of strips read copies of.
     """
 
     steps: list[Step]
     local: dict[Node, Local] = field(default_factory=dict)
-    packed: dict[Node, Packed] = field(default_factory=dict)
+    copies: int = 0
 
 
 @dataclass
@@ -235,16 +236,22 @@ def _inner(
     return inner
 
 
-def _nested(loops: Sequence[Loop], stored: set[Node], local: dict[Node, Local]) -> list[Loop | Strip]:
+def _nested(
+    loops: Sequence[Loop], stored: set[Node], local: dict[Node, Local], elsewhere: frozenset[Node] = frozenset()
+) -> list[Loop | Strip]:
     """Return the loops of one strip with strips among them, as long as that keeps more within one iteration.
 
-    Recursive: every level takes an axis away.
+    Recursive: every level takes an axis away. Values that are made `elsewhere` too have one place for all of that.
     """
     made = {node for loop in loops for node in loop.members if node in stored}
-    keep = {node for node in made if node not in local}
+    keep = {node for node in made if node not in local or node in elsewhere}
     best = _best(loops, stored, keep, top=False)
     if best is None:
         return list(loops)
+    makers = Counter(
+        node for unit in best.units for node in {n for p in unit.parts if isinstance(p, Loop) for n in p.members}
+    )
+    again = elsewhere | {node for node, count in makers.items() if count > 1}
     out: list[Loop | Strip] = []
     for unit in best.units:
         parts = [part for part in unit.parts if isinstance(part, Loop)]
@@ -258,7 +265,7 @@ def _nested(loops: Sequence[Loop], stored: set[Node], local: dict[Node, Local]) 
             if node in members:
                 local[node] = replace(local[node], kept=tuple(a for a in local[node].kept if a != axis))
         inside = {node: place for node, place in local.items() if node in best.inner and node in members}
-        out.append(Strip(parts[0].domain[unit.axes[0]], _nested(parts, stored, inside)))
+        out.append(Strip(parts[0].domain[unit.axes[0]], _nested(parts, stored, inside, again)))
         local.update(inside)
     return out
 
@@ -285,12 +292,13 @@ def _pack(strip: Strip, stored: set[Node], out: Strips) -> None:
     made = {node for loop in loops_of(strip) for node in loop.members}
     for source, axis in found.items():
         order = (*(a for a in range(source.rank) if a != axis), axis)
-        copy = permute(source, order)
-        if source in made or copy in stored or source in out.packed:
+        if source in made:
             continue
-        out.packed[source] = Packed(source, copy, axis)
-        strip.packed.append(out.packed[source])
-        stored.add(copy)
+        # No node of the program: where that reads its own transpose, it reads another array.
+        shape = tuple(source.shape[a] for a in order)
+        copy = Input(f"block {out.copies}", TensorType(shape, source.dtype))
+        out.copies += 1
+        strip.packed.append(Packed(source, copy, axis))
         out.local[copy] = Local(tuple(range(source.rank - 1)), source.rank - 1, strip.block)
 
 

@@ -11,12 +11,14 @@ where they are made), and nests whose outermost loop is bounded by a condition. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from symbackprop.ir.dims import ZERO, Dim, product
-from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Node
+from symbackprop.ir.node import Contraction, Elementwise, Input, Node
 from symbackprop.ir.registry import Trait
+from symbackprop.ir.types import TensorType
 from symbackprop.plan.access import result_positions
 from symbackprop.plan.fusion import is_accumulated
 from symbackprop.plan.steps import Loop, Shared, Step, Strip, loops_of
@@ -47,25 +49,46 @@ def share_nests(strips: Strips, stored: set[Node], over: Collection[str]) -> Non
     nests = [step for step in strips.steps if isinstance(step, Strip) or (isinstance(step, Loop) and step.domain)]
     depth = max((_depth(nest) for nest in nests), default=0)
     chosen = over or {s for nest in nests if _depth(nest) == depth for s in _extent(nest).symbols}
-    made = {}
+    fitting = {id(nest) for nest in nests if _fits(nest, strips, stored, chosen)}
+    makers: dict[Node, list[int]] = {}
     for nest in nests:
-        if any(symbol in chosen for symbol in _extent(nest).symbols) and not _is_wide(nest, strips, chosen):
-            made[id(nest)] = _shared(nest, strips, stored)
-    strips.steps = [made.get(id(step), step) for step in strips.steps]
+        for node in _own(nest) & strips.local.keys():
+            makers.setdefault(node, []).append(id(nest))
+    # A value that several strips make has one place, with or without copies.
+    while any(not fitting.isdisjoint(at) and not fitting.issuperset(at) for at in makers.values()):
+        fitting.difference_update(*(at for at in makers.values() if not fitting.issuperset(at)))
+    number = itertools.count()
+    for k, step in enumerate(strips.steps):
+        if isinstance(step, Loop | Strip) and id(step) in fitting:
+            strips.steps[k] = _shared(step, strips, stored, number)
 
 
 def _loops(nest: Loop | Strip) -> list[Loop]:
     return [nest] if isinstance(nest, Loop) else list(loops_of(nest))
 
 
-def _is_wide(nest: Loop | Strip, strips: Strips, chosen: Collection[str]) -> bool:
-    """Whether places that each block needs for itself grow with a chosen size, and are more than a row."""
+def _fits(nest: Loop | Strip, strips: Strips, stored: set[Node], chosen: Collection[str]) -> bool:
+    """Whether a nest can be shared."""
+    if not any(symbol in chosen for symbol in _extent(nest).symbols):
+        return False
+    if isinstance(nest, Loop) and nest.order[0] in find_triangle(nest, nest.order, stored).bounds:
+        return False
     for node in _own(nest) & strips.local.keys():
+        # Blocks have places of their own, which are not to be as large as the arrays that strips do without.
         place = strips.local[node].shape(node.shape)
-        long = [dim for dim in place if any(symbol in chosen for symbol in dim.symbols)]
-        if long and len(place) > 1:
-            return True
-    return False
+        if len(place) > 1 and any(symbol in chosen for dim in place for symbol in dim.symbols):
+            return False
+    for loop in _loops(nest):
+        for node in loop.members:
+            summed = _axis(loop) not in result_positions(node)
+            if node.dtype == "int64" or (summed and not isinstance(node, Contraction)):
+                return False
+    return True
+
+
+def _axis(loop: Loop) -> int:
+    """Return the axis of the outermost loop."""
+    return (*loop.along, *loop.order)[0]
 
 
 def _own(nest: Loop | Strip) -> set[Node]:
@@ -84,30 +107,20 @@ def _depth(nest: Loop | Strip) -> int:
     return max(sum(not dim.is_const for dim in loop.domain) for loop in _loops(nest))
 
 
-def _shared(step: Loop | Strip, strips: Strips, stored: set[Node]) -> Step:
-    """Return the nest, marked as shared if it can be."""
-    loops, extent = _loops(step), _extent(step)
-    axes = [(loop.along or loop.order[:1])[:1] for loop in loops]
-    if extent.is_const or (isinstance(step, Loop) and step.order[0] in find_triangle(step, step.order, stored).bounds):
-        return step
+def _shared(nest: Loop | Strip, strips: Strips, stored: set[Node], number: Iterator[int]) -> Shared:
+    """Return a nest that fits, marked as shared; `number` counts the sums."""
+    loops = _loops(nest)
     parts: dict[Node, Node] = {}
-    for loop, (axis,) in zip(loops, axes, strict=True):
+    for loop in loops:
         for node in loop.members:
-            if node.dtype == "int64":
-                return step
-            if axis in result_positions(node):
-                continue
-            if not isinstance(node, Contraction):
-                return step
-            shape = (Dim.of(BLOCKS), *node.shape)
-            parts[node] = Broadcast(node, shape, tuple(range(1, len(shape))))
+            if _axis(loop) not in result_positions(node):
+                parts[node] = Input(f"parts {next(number)}", TensorType((Dim.of(BLOCKS), *node.shape), node.dtype))
     stored.update(parts.values())
-    for node in _own(step) & strips.local.keys():
+    for node in _own(nest) & strips.local.keys():
         strips.local[node] = replace(strips.local[node], copies=BLOCKS)
     # A part of a vector is no whole number of registers.
-    flat = isinstance(step, Loop) and len(step.domain) == 1
-    unit = BLOCK if flat else step.block
-    return Shared(step, extent, unit, _work(loops), parts)
+    flat = isinstance(nest, Loop) and len(nest.domain) == 1
+    return Shared(nest, _extent(nest), BLOCK if flat else nest.block, _work(loops), parts)
 
 
 def _work(loops: Sequence[Loop]) -> Dim:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,12 @@ import sympy as sp
 from sympy import Eq, IndexedBase, MatrixSymbol, Sum, exp, log, tanh
 
 import symbackprop as sbp
-from symbackprop.frontend.translate import translate
-from symbackprop.interpret import interpret
-from symbackprop.options import Options
 from tests.plain import compile_plain
-from tests.recurrent import agrees
+from tests.recurrent import agrees, draw, sigmoid
 
 T, d, k, n, K = sp.symbols("T d k n K", integer=True, positive=True)
 t, i, j, q = sp.symbols("t i j q", integer=True)
 LENGTHS = (5, 1, 0)
-
-
-def sigmoid(x: Any) -> Any:
-    return 1 / (1 + np.exp(-x))
-
-
-def draw(rng: np.random.Generator, **shapes: tuple[int, ...]) -> dict[str, Any]:
-    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
 
 
 def vector(name: str, size: Any = d) -> Any:
@@ -138,63 +127,6 @@ def test_gru() -> None:
         agrees(kernel, reference, draw(np.random.default_rng(length), W=(3, 3, 3), U=(3, 3, 2), x=(length, 2)))
 
 
-def lstm(layers: int) -> tuple[Any, list[Any]]:
-    """ADBench's LSTM objective: elementwise weights, `layers` layers, next characters predicted."""
-    b, c = sp.symbols("b c", integer=True, positive=True)
-    main, extra = MatrixSymbol("main_params", 2 * layers, 4 * b), MatrixSymbol("extra_params", 3, b)
-    state, sequence = MatrixSymbol("state", 2 * layers, b), MatrixSymbol("sequence", c, b)
-    times = sp.HadamardProduct
-
-    def row(matrix: Any, r: int, part: int = 0) -> Any:
-        return matrix[r : r + 1, part * b : (part + 1) * b].T
-
-    x, gold = vector("x", b), vector("gold", b)
-    step: dict[Any, Any] = {}
-    start: dict[Any, Any] = {}
-    below, hidden = times(x, row(extra, 0)), x
-    for layer in range(layers):
-        hidden, cell = vector(f"h{layer}", b), vector(f"c{layer}", b)
-
-        def gate(part: int, value: Any, f: Any, layer: int = layer) -> Any:
-            return (times(value, row(main, 2 * layer, part)) + row(main, 2 * layer + 1, part)).applyfunc(f)
-
-        forget, out = gate(0, below, sbp.sigmoid), gate(2, below, sbp.sigmoid)
-        step[cell] = times(cell, forget) + times(gate(1, hidden, sbp.sigmoid), gate(3, hidden, tanh))
-        step[hidden] = below = times(out, step[cell].applyfunc(tanh))
-        start[hidden], start[cell] = row(state, 2 * layer), row(state, 2 * layer + 1)
-    recurrence = sbp.Recurrence(step, start=start, over={x: sequence[0 : c - 1, :], gold: sequence[1:c, :]})
-    y = times(hidden, row(extra, 1)) + row(extra, 2)
-    normalizer = log(Sum(exp(y[i, 0]), (i, 0, b - 1)) + 2)
-    likelihood = recurrence.total(Sum(gold[i, 0] * (y[i, 0] - normalizer), (i, 0, b - 1)))
-    return -likelihood / ((c - 1) * b), [main, extra, state, sequence]
-
-
-def lstm_reference(main_params: Any, extra_params: Any, state: Any, sequence: Any) -> float:
-    b, total = sequence.shape[1], 0.0
-    s = state.copy()
-    for now, gold in itertools.pairwise(sequence):
-        x = now * extra_params[0]
-        for layer in range(len(s) // 2):
-            weight, bias = main_params[2 * layer], main_params[2 * layer + 1]
-            h, c = s[2 * layer], s[2 * layer + 1]
-            gates = np.concatenate([x, h, x, h]) * weight + bias
-            c = c * sigmoid(gates[:b]) + sigmoid(gates[b : 2 * b]) * np.tanh(gates[3 * b :])
-            x = sigmoid(gates[2 * b : 3 * b]) * np.tanh(c)
-            s[2 * layer], s[2 * layer + 1] = x, c
-        y = x * extra_params[1] + extra_params[2]
-        total += gold @ (y - np.log(np.sum(np.exp(y)) + 2))
-    return -total / ((len(sequence) - 1) * b)
-
-
-def test_lstm() -> None:
-    expr, inputs = lstm(2)
-    kernel = compile_plain(expr, inputs=inputs)
-    for length in (6, 2):
-        rng = np.random.default_rng(length)
-        shapes = {"main_params": (4, 12), "extra_params": (3, 3), "state": (4, 3), "sequence": (length, 3)}
-        agrees(kernel, lstm_reference, draw(rng, **shapes))
-
-
 def test_code_does_not_grow_with_the_number_of_steps() -> None:
     y, start, a = sp.symbols("y start a")
 
@@ -203,6 +135,36 @@ def test_code_does_not_grow_with_the_number_of_steps() -> None:
         return str(compile_plain(recurrence.final(y)).source)
 
     assert abs(len(source(1_000_000)) - len(source(10))) < 400
+
+
+def hidden_markov_model() -> list[Any]:
+    """The logarithm of the likelihood of what is seen, by the forward recurrence on logarithms."""
+    alpha, A, B, p = (IndexedBase(name) for name in ("alpha", "A", "B", "p"))
+    seen = IndexedBase("seen", integer=True, shape=(T + 1,))
+    forward = log(Sum(exp(alpha[t, i] + A[i, j]), (i, 0, K - 1))) + B[j, seen[t + 1]]
+    return [
+        Eq(alpha[0, j], p[j] + B[j, seen[0]]),
+        Eq(alpha[t + 1, j], forward),
+        log(Sum(exp(alpha[T, i]), (i, 0, K - 1))),
+    ]
+
+
+def elman_loss() -> Any:
+    recurrence, (h, *_) = elman()
+    return recurrence.final(h).T * vector("v") + recurrence.total(h.T * h)
+
+
+@pytest.mark.parametrize(("program", "most"), [(elman_loss, d**2), (hidden_markov_model, K**2)])
+def test_both_passes_are_linear_in_the_number_of_steps(program: Any, most: Any) -> None:
+    """The certificate covers steps, and no step allocates."""
+    kernel = compile_plain(program())
+    for operations in (kernel.cost().fprop, kernel.cost().bprop):
+        cost = sp.Poly(operations, T)
+        assert cost.degree() == 1
+        assert sp.limit(cost.coeff_monomial(T) / most, most.base, sp.oo).is_positive
+    for function in kernel.source.split("\n@")[1:]:
+        if function.startswith("kernel"):
+            assert not re.search(r"np\.(empty|zeros|ascontiguous)|\.copy\(", function)
 
 
 @pytest.mark.parametrize("method", ["euler", "rk4"])
@@ -240,15 +202,7 @@ def test_differential_equation(method: str) -> None:
 
 
 def test_hidden_markov_model() -> None:
-    alpha, A, B, p = (IndexedBase(name) for name in ("alpha", "A", "B", "p"))
-    seen = IndexedBase("seen", integer=True, shape=(T + 1,))
-    forward = log(Sum(exp(alpha[t, i] + A[i, j]), (i, 0, K - 1))) + B[j, seen[t + 1]]
-    program = [
-        Eq(alpha[0, j], p[j] + B[j, seen[0]]),
-        Eq(alpha[t + 1, j], forward),
-        log(Sum(exp(alpha[T, i]), (i, 0, K - 1))),
-    ]
-    kernel = compile_plain(program)
+    kernel = compile_plain(hidden_markov_model())
 
     def reference(A: Any, B: Any, p: Any, seen: Any) -> float:
         state = p + B[:, seen[0]]
@@ -379,14 +333,6 @@ def test_recurrence_within_a_recurrence() -> None:
 
     for length in (3, 1, 0):
         agrees(kernel, reference, {"y0": 0.2, "a": 0.3, "n": length})
-
-
-def test_interpreter_agrees() -> None:
-    expr, inputs = lstm(2)
-    program = translate(expr, inputs=inputs, options=Options(dtype="float64", name="lstm"))
-    rng = np.random.default_rng(0)
-    args = draw(rng, main_params=(4, 12), extra_params=(3, 3), state=(4, 3), sequence=(5, 3))
-    np.testing.assert_allclose(interpret(program.graph, args)[0], lstm_reference(**args), rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
