@@ -128,6 +128,7 @@ def _grouped(steps: Sequence[Step], extent: Dim, stored: set[Node], keep: set[No
     shared: list[int] = []
     place: dict[Node, tuple[int, int | None]] = {}
     light = {} if top else _light(steps, stored, keep)
+    before: list[_Unit] = []
     for number, step in enumerate(steps):
         if number in light:
             continue
@@ -142,6 +143,10 @@ def _grouped(steps: Sequence[Step], extent: Dim, stored: set[Node], keep: set[No
             fitting = next((unit for unit in shared if unit >= earliest), len(units))
             if at < 0 or fitting < at:
                 at, axis = fitting, candidate
+        if axis is None and top and not any(source in place for source, _ in sources):
+            # What waits for nothing comes first, so that it does not keep others out of a strip.
+            before.append(_Unit([step], None))
+            continue
         if axis is None:
             at = len(units)
             units.append(_Unit([step], None))
@@ -158,7 +163,6 @@ def _grouped(steps: Sequence[Step], extent: Dim, stored: set[Node], keep: set[No
             place[node] = (at, position.index(axis) if axis in position else None)
     inner = _inner(units, place, stored, keep)
     homes = {place[node][0] for node in inner}
-    before: list[_Unit] = []
     for loop in light.values():
         axis, users = _users(loop, extent, units, stored)
         if axis is None:

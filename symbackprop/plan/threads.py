@@ -21,7 +21,7 @@ from symbackprop.ir.registry import Trait
 from symbackprop.ir.types import TensorType
 from symbackprop.plan.access import result_positions
 from symbackprop.plan.fusion import is_accumulated
-from symbackprop.plan.steps import Loop, Shared, Step, Strip, loops_of
+from symbackprop.plan.steps import Loop, Shared, Strip, loops_of
 from symbackprop.plan.strips import BLOCK, Strips
 from symbackprop.plan.triangles import find_triangle
 
