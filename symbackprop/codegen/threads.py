@@ -23,8 +23,8 @@ __all__ = ["HELPERS", "RESERVED", "bind_parts", "emit_shared"]
 #: Longest line of a call.
 WIDTH = 110
 
-#: Operations that take about as long as starting and stopping the threads.
-WORTH = 250_000
+#: Operations from which threads are worth starting: some tenths of a millisecond, where starting them takes hundredths.
+WORTH = 1_000_000
 
 #: The names that a module with shared nests has for itself.
 RESERVED = ("threads", "prange", "LARGEST", "entries", "add_up", "sum_up")

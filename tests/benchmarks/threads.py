@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,7 @@ def _network() -> Work:
 
 def main() -> None:
     """Print serial / parallel wall time of value and gradient for several sizes."""
+    os.environ["SYMBACKPROP_CACHE"] = "0"
     print(f"{numba.get_num_threads()} threads; serial / parallel wall time of value_and_grad, more than 1 is faster")
     for title, make in (("elementwise", _elementwise), ("mixture", _mixture), ("network", _network)):
         expr, options, arguments = make()
