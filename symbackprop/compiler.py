@@ -29,6 +29,7 @@ def compile(  # noqa: A001 - the verb users expect
     batch: Mapping[Any, Any] | None = None,
     dtype: str = "float64",
     name: str = "kernel",
+    parallel: bool = False,
 ) -> Kernel:
     """Return the kernel that computes `expr` and its gradients.
 
@@ -43,6 +44,7 @@ def compile(  # noqa: A001 - the verb users expect
         batch: inputs that carry a leading axis: input -> size symbol of that axis.
         dtype: "float64" or "float32".
         name: title of the generated module.
+        parallel: whether long loops over the batch (or over what the deepest loops run over) use numba's threads.
 
     Raises:
         UnsupportedExpressionError: a construct without translation, named with where it stands.
@@ -64,15 +66,23 @@ def compile(  # noqa: A001 - the verb users expect
     several. A `CodeBlock` and the pair that `sympy.cse` returns are programs too. A list of one output returns it as it
     is. `Derivative(expr, x)` as output or inside an expression shares its graph with `expr`.
 
+    Threads: with `parallel=True` such loops run in 32 blocks, whose sums are added up in order: results are the same,
+    bit for bit, on every run and for every number of threads (`numba.set_num_threads`, `NUMBA_NUM_THREADS`). Matrix
+    products are left to BLAS, recurrences are serial in time. Whether a loop is long enough depends on the sizes alone.
+    Scratch memory holds 32 of each sum over the batch. A kernel may be called from several Python threads: where
+    numba's threading layer is "workqueue", which cannot take two calls at once, its methods take turns; its raw
+    functions and saved modules, which do not, then need the caller's own lock, and cannot be called inside `prange`.
+    Compiling takes longer, so try it where a call takes a millisecond or more.
+
     Cost: linear in the nodes of the expression's graph; numba compiles each kernel function at its first call.
     """
-    options = Options(dtype=dtype, name=name)
+    options = Options(dtype=dtype, name=name, parallel=parallel)
 
     def build() -> Any:
         return pipeline.build(expr, wrt, inputs=inputs, names=names, batch=batch, options=options)
 
     folder = cache.folder()
-    request = (expr, wrt, inputs, names, batch, options.dtype, options.name)
+    request = (expr, wrt, inputs, names, batch, options.dtype, options.name, options.parallel)
     key = fingerprint(request) if folder else None
     found = cache.find(folder, key) if folder and key else None
     if found is not None:

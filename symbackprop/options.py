@@ -30,17 +30,19 @@ class Options:
         dtype: "float64" or "float32", of every real value inside the kernel and at its boundary.
         warrant: the weakest guarantee a rewrite may have to be applied.
         name: the kernel's name, used for the generated module's title.
+        parallel: whether long loops run on several threads.
     """
 
     dtype: str = "float64"
     warrant: Warrant = Warrant.REAL
     name: str = "kernel"
+    parallel: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse anything but the two float types, and a name that is no text.
+        """Refuse anything but the two float types, a name that is no text, and a switch that is neither on nor off.
 
         Raises:
-            InputError: for another dtype.
+            InputError: for another dtype, name or switch.
         """
         if self.dtype not in {"float64", "float32"}:
             raise InputError(
@@ -48,3 +50,5 @@ class Options:
             )
         if not isinstance(self.name, str):
             raise InputError(message("name is not a string", expected="a str", found=repr(self.name)))
+        if not isinstance(self.parallel, bool):
+            raise InputError(message("parallel is no switch", expected="True or False", found=repr(self.parallel)))

@@ -86,7 +86,7 @@ def build(
     joint = _lower(derived, options)
     ones = substitute(derived.roots, {u: Const(1.0, u.type) for u in upstream})
     fused = _lower(_tidy(replace(derived, inputs=forward.inputs).replace(ones), options), options)
-    plans, residuals = _plans(joint, fused, forward, upstream, program)
+    plans, residuals = _plans(joint, fused, forward, upstream, program, parallel=options.parallel)
     actions, _ = read_sizes(forward.inputs, program.sizes, program.spans)
     costs = _certify(joint, len(forward.outputs), plans, program)
     certificate = Certificate.of(costs, program.symbols)
@@ -171,13 +171,15 @@ def _upstream_inputs(forward: Graph, program: Program, options: Options) -> tupl
 
 
 def _plans(
-    joint: Graph, fused: Graph, forward: Graph, upstream: tuple[Input, ...], program: Program
+    joint: Graph, fused: Graph, forward: Graph, upstream: tuple[Input, ...], program: Program, *, parallel: bool
 ) -> tuple[dict[str, Plan], tuple[Node, ...]]:
     """Return the plan of each public function, and the residuals."""
+    batches = {a.batch for a in program.arguments if a.batch is not None}
+    threads_over = batches if parallel else None
     n = len(forward.outputs)
     values = joint.outputs[:n]
     value_names = [o.identifier for o in program.outputs]
-    plans = {"value": make_plan(replace(joint, inputs=forward.inputs, outputs=values), value_names)}
+    plans = {"value": make_plan(replace(joint, inputs=forward.inputs, outputs=values), value_names, threads_over)}
     if not program.wrt:
         return plans, ()
     grad_names = [f"ct_{a.identifier}" for a in program.arguments if a.name in program.wrt]
@@ -185,9 +187,9 @@ def _plans(
     computed = [(r, i.name) for r, i in zip(split.residuals, split.graph.inputs, strict=False) if r is not i]
     kept = tuple(r for r, _ in computed)
     names = [*value_names, *(name for _, name in computed)]
-    plans["fprop"] = make_plan(replace(joint, inputs=forward.inputs, outputs=(*values, *kept)), names)
-    plans["bprop"] = make_plan(split.graph, grad_names)
-    plans["value_and_grad"] = make_plan(fused, [*value_names, *grad_names])
+    plans["fprop"] = make_plan(replace(joint, inputs=forward.inputs, outputs=(*values, *kept)), names, threads_over)
+    plans["bprop"] = make_plan(split.graph, grad_names, threads_over)
+    plans["value_and_grad"] = make_plan(fused, [*value_names, *grad_names], threads_over)
     return plans, split.residuals
 
 
@@ -247,6 +249,7 @@ def _interface(plan: ModulePlan, costs: Costs) -> Interface:
         range_checks=tuple(map(_range, plan.range_checks)),
         workspaces={name: p.workspace.slots for name, p in plan.plans.items()},
         costs=costs,
+        parallel=any(p.uses_threads for p in plan.plans.values()),
     )
 
 

@@ -89,6 +89,13 @@ def recurrent_network(compiler: Callable[..., Any] = sbp.compile, **options: Any
     return compiler(loss, name="recurrent network", **options)
 
 
+def location(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    points, center = sp.IndexedBase("x", (n,)), sp.IndexedBase("center", (n,))
+    distance = sp.Sum(sp.sqrt(1 + (points[i] - center[i]) ** 2), (i, 0, n - 1))
+    loss = sbp.Mean(distance, "N")
+    return compiler(loss, wrt=["center"], batch={"x": "N"}, name="location", parallel=True, **options)
+
+
 KERNELS = {
     "scalar": scalar,
     "window_scorer": window_scorer,
@@ -100,4 +107,5 @@ KERNELS = {
     "triangular": triangular,
     "convolution": convolution,
     "recurrent_network": recurrent_network,
+    "location": location,
 }

@@ -117,7 +117,7 @@ class _Plain(ast.NodeTransformer):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
         if node.module is None or node.module.partition(".")[0] not in ("numba", "llvmlite"):
             return node
-        kept = [a for a in node.names if node.module == "numba" and a.name == "njit"]
+        kept = [a for a in node.names if node.module == "numba" and a.name in ("njit", "prange")]
         return ast.ImportFrom("numba", kept, 0) if kept else None
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
@@ -131,6 +131,7 @@ def load_plain(source: str, name: str) -> types.ModuleType:
     tree = _Plain().visit(ast.parse(source))
     fake = types.ModuleType("numba")
     fake.njit = njit
+    fake.prange = lambda count: reversed(range(count))
     module = types.ModuleType(f"plain_{name}")
     module.scipy_function, module.lapack_routine = scipy_function, lapack_routine
     module.beyond, module.Apart = beyond, None

@@ -13,11 +13,12 @@ from symbackprop.codegen.names import Names
 from symbackprop.codegen.recurrences import emit_recurrence
 from symbackprop.codegen.scope import Helpers, Scope
 from symbackprop.codegen.steps import emit_step
+from symbackprop.codegen.threads import bind_parts
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.node import Const, Input, Node, Size
 from symbackprop.plan.memory import made_by
 from symbackprop.plan.plan import IndexCheck, Plan
-from symbackprop.plan.steps import Recur, Step
+from symbackprop.plan.steps import Recur, Shared, Step
 
 __all__ = ["KernelText", "emit_kernel", "is_long", "loops_write"]
 
@@ -36,6 +37,7 @@ class KernelText:
         arrays: (result, variable) of array results, which the caller provides.
         results: one expression per output of the plan's graph, scalars only; None for arrays.
         workspace: (slot type's shape, dtype) it needs, and the variable of each slot.
+        functions: lines of other functions that the body calls.
     """
 
     body: list[str]
@@ -44,6 +46,7 @@ class KernelText:
     arrays: tuple[tuple[Node, str], ...]
     results: tuple[str | None, ...]
     workspace: tuple[tuple[tuple[Dim, ...], str, str], ...]
+    functions: tuple[str, ...] = ()
 
 
 def emit_kernel(
@@ -54,6 +57,7 @@ def emit_kernel(
     *,
     taken: Collection[str],
     checks: Sequence[IndexCheck],
+    title: str = "kernel",
 ) -> KernelText:
     """Return the text of the kernel that carries out `plan`.
 
@@ -64,8 +68,9 @@ def emit_kernel(
         helpers: notes the helper functions needed.
         taken: names that no further variable may have, `arguments` and `sizes` included.
         checks: index checks; those on computed values are written where the value is made, before it is used.
+        title: the kernel's name, part of the names of the functions it calls.
     """
-    scope = Scope(plan, Names(taken), sizes, helpers)
+    scope = Scope(plan, Names(taken), sizes, helpers, title)
     for check in checks:
         if not isinstance(check.index, Input):
             scope.checks.setdefault(check.index, []).append(check)
@@ -87,13 +92,15 @@ def emit_kernel(
     used = tuple(s for s in sorted(sizes) if _mentions(text, sizes[s]))
     workspace = tuple((t.shape, t.dtype, slots[s]) for s, t in enumerate(plan.workspace.slots))
     ordered = tuple((n, scope.variable(n)) for n in plan.graph.inputs if n in set(inputs))
-    return KernelText(body, used, ordered, tuple(arrays), results, workspace)
+    return KernelText(body, used, ordered, tuple(arrays), results, workspace, tuple(scope.functions))
 
 
 def _emit_steps(steps: Sequence[Step], scope: Scope, slots: list[str]) -> list[str]:
     """Return the lines of some steps; recursive in the nesting of recurrences."""
     body: list[str] = []
     for step in steps:
+        if isinstance(step, Shared):
+            bind_parts(step, scope)
         body += _take_slots(step, scope, slots)
         if isinstance(step, Recur):
             body += emit_recurrence(step, scope, lambda inner_steps, inner: _emit_steps(inner_steps, inner, slots))
@@ -115,6 +122,9 @@ def _take_slots(step: Step, scope: Scope, slots: list[str]) -> list[str]:
         slot = scope.plan.workspace.at[node]
         variable = scope.variable(node)
         if slots[slot] == variable:
+            continue
+        if slots[slot] and node in scope.plan.local and isinstance(step, Shared):
+            scope.turns[variable] = slots[slot]
             continue
         if slots[slot] and node in scope.plan.local:
             lines.append(f"{variable} = {slots[slot]}  # one array for both, in turn")
@@ -151,4 +161,6 @@ def is_long(text: KernelText, plan: Plan) -> bool:
 
 def loops_write(text: KernelText) -> bool:
     """Whether a kernel has loops that write to arrays."""
-    return bool(text.arrays or text.workspace) and any(line.lstrip().startswith("for ") for line in text.body)
+    return bool(text.arrays or text.workspace) and any(
+        line.lstrip().startswith("for ") for line in (*text.body, *text.functions)
+    )

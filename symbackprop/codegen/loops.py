@@ -41,18 +41,20 @@ class Around:
     Attributes:
         fixed: the variable of each strip around it, outermost first; for a block, the position of its entry.
         first, width: variables of the first entry of a block, and of how many it has.
+        part: where the nest's outermost loop starts and ends, if it is to run over a part of its axis.
         packed: arrays that are copied for a block.
     """
 
     fixed: tuple[str, ...] = ()
     first: str = ""
     width: str = ""
+    part: tuple[str, str] | None = None
     packed: Mapping[Node, Packed] = field(default_factory=dict)
 
 
-def emit_loop(loop: Loop, scope: Scope) -> list[str]:
+def emit_loop(loop: Loop, scope: Scope, around: Around | None = None) -> list[str]:
     """Return the lines of one loop nest, comments included."""
-    return _LoopWriter(loop, scope).lines()
+    return _LoopWriter(loop, scope, around).lines()
 
 
 def emit_part(loop: Loop, around: Around, scope: Scope) -> tuple[list[str], list[tuple[int, str]]]:
@@ -81,6 +83,7 @@ class _LoopWriter:
         self.loop = loop
         self.scope = scope
         self.around = around or Around()
+        self.part = None if loop.along else self.around.part
         self.order = loop.order
         self.depth = len(self.order)
         self.lane = loop.along[0] if loop.block > 1 else None
@@ -136,6 +139,8 @@ class _LoopWriter:
         axis = self.order[level - 1]
         if axis == self.lane:
             return self.around.width
+        if level == 1 and self.part:
+            return ", ".join(self.part)
         extent = self.loop.domain[axis]
         bound = self.triangle.bounds.get(axis)
         if bound is None:
@@ -299,6 +304,8 @@ class _LoopWriter:
             at[result.index(self.lane)] = f"{self.around.first}:{self.around.first} + {self.around.width}"
         if local is not None and local.lane is not None:
             at.append(":")
+        if self.part and not level and self.order[0] in result:
+            at[result.index(self.order[0])] = ":".join(self.part)
         array = self.scope.variable(node)
         index = ", ".join(at) if any(i != ":" for i in at) else "..."
         target = f"{array}[{index}]" if at else array

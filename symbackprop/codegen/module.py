@@ -16,6 +16,7 @@ from symbackprop.codegen.into import FITS, INTO, NAMES, SPAN, WORKSPACE, check_t
 from symbackprop.codegen.kernel import KernelText, emit_kernel, is_long, loops_write
 from symbackprop.codegen.names import Names
 from symbackprop.codegen.scope import Helpers
+from symbackprop.codegen.threads import HELPERS, RESERVED
 from symbackprop.frontend.program import Program
 from symbackprop.ir.dims import Dim
 from symbackprop.ir.external import External
@@ -81,9 +82,10 @@ class _ModuleWriter:
     def __init__(self, plan: ModulePlan) -> None:
         self.plan = plan
         self.arguments = plan.program.arguments
-        self.helpers = Helpers()
+        self.helpers = Helpers(plan.apart.decorator if plan.apart else "jit")
         self.wrt = [a for a in self.arguments if a.name in plan.program.wrt]
-        names = Names([*FUNCTIONS, *NAMES, "vector", *helper_names(), "scratch", "fresh"])
+        own = RESERVED if any(p.uses_threads for p in plan.plans.values()) else ()
+        names = Names([*FUNCTIONS, *NAMES, "vector", *helper_names(), "scratch", "fresh", *own])
         self.variables = {a.identifier: names.fresh(a.identifier) for a in self.arguments}
         given = {a.symbol for a in plan.size_actions if isinstance(a, Given)}
         self.sizes = {s: self.variables[s] if s in given else names.fresh(s) for s in plan.program.sizes}
@@ -151,8 +153,8 @@ class _ModuleWriter:
         ]
         plain = sorted({line for line in needed if line.startswith("import ")})
         outside = [line for line in dict.fromkeys(needed) if line not in plain]
-        lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np", "from numba import njit"]
-        lines += [*outside, ""]
+        lines += ['"""', "", *sorted(["import math", *plain]), "", "import numpy as np"]
+        lines += [self.helpers.numba_import(), *outside, ""]
         lines += [f"{self.plan.real} = np.{self.plan.real}", *self.helpers.decorators(), ""]
         for title, records in (("INPUTS", self.arguments), ("WRT", self.wrt), ("OUTPUTS", program.outputs)):
             quoted = (f'"{r.identifier}"' for r in records)
@@ -170,7 +172,7 @@ class _ModuleWriter:
                 '    """Add a term to a running sum; only this addition may be reordered, so that it vectorises."""\n'
                 "    return total + term"
             )
-        return parts
+        return [*parts, HELPERS] if self.helpers.threads else parts
 
     # -- sizes and checks -------------------------------------------------------------------------------------------
 
@@ -199,12 +201,12 @@ class _ModuleWriter:
     def _kernel_text(self, name: str) -> KernelText:
         checks = () if name == "bprop" else self.plan.index_checks
         plan = self.plan.plans[name]
-        return emit_kernel(plan, self.variables, self.sizes, self.helpers, taken=self.taken, checks=checks)
+        return emit_kernel(plan, self.variables, self.sizes, self.helpers, taken=self.taken, checks=checks, title=name)
 
     def _function(self, name: str) -> str:
         text = self.texts[name]
         inner = self._has_kernel(name)
-        lines = [*self._kernel(name, text), "", ""] if inner else []
+        lines = [*text.functions, *self._kernel(name, text), "", ""] if inner else []
         signature = self._signature(name, with_work=bool(text.workspace))
         lines += ["@jit", f"def {name}({signature}):", f'    """{self._summary(name)}"""']
         lines += self._bprop_prologue(text) if name == "bprop" else self._prologue(name)

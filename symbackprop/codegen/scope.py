@@ -36,11 +36,15 @@ FORMULA = 100
 class Helpers:
     """The helper functions and helper accumulations that a module's kernels call, in order of first need."""
 
-    def __init__(self) -> None:
+    def __init__(self, looping: str = "jit") -> None:
+        #: The decorator of functions with loops.
+        self.looping = looping
         self.functions: dict[Callable[..., Any], None] = {}
         #: Those that must become part of the loop they are called in.
         self.inlined: dict[Callable[..., Any], None] = {}
         self.accumulate = False
+        #: Whether a kernel uses threads.
+        self.threads = False
 
     def decorator(self, function: Callable[..., Any]) -> str:
         """Return the name of the decorator that a helper function carries."""
@@ -51,7 +55,14 @@ class Helpers:
         lines = ['jit = njit(error_model="numpy", nogil=True)']
         if self.inlined:
             lines.append('inline = njit(error_model="numpy", forceinline=True, fastmath={"contract"})')
+        if self.threads:
+            lines.append('threads = njit(error_model="numpy", nogil=True, parallel=True)')
+            lines.append("LARGEST = 2**62 - 1  # i & LARGEST is i, known to be no negative number: loops vectorise")
         return lines
+
+    def numba_import(self) -> str:
+        """Return the statement that imports what a module needs of numba."""
+        return f"from numba import njit{', prange' * self.threads}"
 
 
 class Scope:
@@ -62,13 +73,21 @@ class Scope:
         names: allocates variables of the function.
         checks: checks still to be written, by the computed index that they are on.
         sums: the variable that every entry of a value is added to as it is computed.
+        sizes: the variables that hold sizes.
+        title: the kernel's name.
+        functions: the lines of functions that it calls.
+        turns: local values of a shared nest whose memory is that of another one: variable -> the other's.
     """
 
-    def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers) -> None:
+    def __init__(self, plan: Plan, names: Names, sizes: Mapping[str, str], helpers: Helpers, title: str) -> None:
         self.plan = plan
         self.names = names
         self.checks: dict[Node, list[IndexCheck]] = {}
         self.sums: dict[Node, str] = {}
+        self.sizes = frozenset(sizes.values())
+        self.title = title
+        self.functions: list[str] = []
+        self.turns: dict[str, str] = {}
         self._sizes = {symbol: Dim.of(variable) for symbol, variable in sizes.items()}
         self._helpers = helpers
         self._variables: dict[Node, str] = {}
@@ -76,7 +95,7 @@ class Scope:
 
     def inside(self, plan: Plan) -> Scope:
         """Return the scope of the steps of a recurrence, which share the function's variables."""
-        inner = Scope(plan, self.names, {}, self._helpers)
+        inner = Scope(plan, self.names, {}, self._helpers, self.title)
         inner._sizes = self._sizes
         return inner
 
@@ -109,6 +128,11 @@ class Scope:
     def require_accumulate(self) -> None:
         """Note that the module needs `accumulate`."""
         self._helpers.accumulate = True
+
+    def require_threads(self) -> str:
+        """Note that the module needs what runs blocks on threads; return the decorator of functions with loops."""
+        self._helpers.threads = True
+        return self._helpers.looping
 
     def size(self, dim: Dim) -> str:
         """Return a size polynomial as source text in the function's variables."""

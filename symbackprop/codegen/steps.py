@@ -11,12 +11,13 @@ from symbackprop.codegen.loops import emit_loop, emit_piece
 from symbackprop.codegen.positions import Index, Where, axis_position, leaf_entry
 from symbackprop.codegen.scope import Scope
 from symbackprop.codegen.strips import emit_strip
+from symbackprop.codegen.threads import emit_shared
 from symbackprop.ir.dims import Dim, product
 from symbackprop.ir.node import Input, Node
 from symbackprop.plan.access import is_leaf, library_operands
 from symbackprop.plan.memory import is_whole
 from symbackprop.plan.products import as_matrix_product
-from symbackprop.plan.steps import Call, Loop, Product, Step, Strip, Write
+from symbackprop.plan.steps import Call, Loop, Product, Shared, Step, Strip, Write
 
 __all__ = ["emit_step"]
 
@@ -34,6 +35,8 @@ def emit_step(step: Step, scope: Scope) -> list[str]:
             return _emit_call(step, scope)
         case Strip():
             return emit_strip(step, scope)
+        case Shared():
+            return emit_shared(step, scope)
         case _:
             raise TypeError("the steps of a recurrence are written by their kernel")
 

@@ -14,29 +14,29 @@ __all__ = ["emit_strip"]
 Start = tuple[int, str]
 
 
-def emit_strip(strip: Strip, scope: Scope) -> list[str]:
+def emit_strip(strip: Strip, scope: Scope, around: Around | None = None) -> list[str]:
     """Return the lines of a strip: sums over its axis are started first."""
-    lines, starts = _emit(strip, Around(), scope)
+    lines, starts = _emit(strip, around or Around(), scope)
     return [*(statement for _, statement in starts), *lines]
 
 
 def _emit(strip: Strip, around: Around, scope: Scope) -> tuple[list[str], list[Start]]:
     """Return the lines of a strip, and the statements that must stand before it or a strip around it. Recursive."""
     depth = len(around.fixed)
-    extent = scope.size(strip.extent)
+    start, stop = around.part if around.part and not depth else ("0", scope.size(strip.extent))
     if strip.block > 1:
         first, width = scope.names.fresh("first"), scope.names.fresh("width")
         owned = [first, width]
         inside = Around((first,), first, width, packed={p.source: p for p in strip.packed})
-        head = f"for {first} in range(0, {extent}, {strip.block}):"
-        body = [f"{width} = min({strip.block}, {extent} - {first})"]
+        head = f"for {first} in range({start}, {stop}, {strip.block}):"
+        body = [f"{width} = min({strip.block}, {stop} - {first})"]
         for packed in strip.packed:
             body += _copied(packed, inside, scope)
     else:
         variable = scope.names.loop_variable()
         owned = [variable]
-        inside = replace(around, fixed=(*around.fixed, variable))
-        head = f"for {variable} in range({extent}):"
+        inside = replace(around, fixed=(*around.fixed, variable), part=None)
+        head = f"for {variable} in range({f'{start}, {stop}' if start != '0' else stop}):"
         body = []
     starts: list[Start] = []
     for part in strip.parts:

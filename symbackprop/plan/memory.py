@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from symbackprop.ir.node import Node, Scatter
 from symbackprop.ir.types import AxisMap, TensorType
 from symbackprop.plan.access import is_leaf, library_operands, reads, recurrence_operands
-from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Step, Strip, Write, loops_of
+from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Shared, Step, Strip, Write, loops_of
 
 __all__ = ["Workspace", "assign_slots", "is_whole", "made_by", "read_by"]
 
@@ -39,6 +39,8 @@ def made_by(step: Step) -> list[Node]:
         case Strip(packed=packed):
             members = [node for loop in loops_of(step) for node in loop.members]
             return list(dict.fromkeys([*(p.copy for p in packed), *members]))
+        case Shared():
+            return [*made_by(step.step), *step.parts.values()]
         case _:
             return [step.node]
 
@@ -53,6 +55,8 @@ def read_by(step: Step, stored: set[Node]) -> Iterator[Node]:
             yield from (p.source for p in packed)
             for loop in loops_of(step):
                 yield from read_by(loop, stored)
+        case Shared():
+            yield from read_by(step.step, stored)
         case Product(node=node):
             yield from node.args
         case Write(node=node, inline=inline):
@@ -118,11 +122,12 @@ class _Slots:
                     self._take(node)
             if isinstance(part, Recur):
                 self._run_inside(part)
-            if isinstance(part, Strip):
-                for packed in part.packed:
+            strip = part.step if isinstance(part, Shared) else part
+            if isinstance(strip, Strip):
+                for packed in strip.packed:
                     self._take(packed.copy)
-                self.run(part.parts, depth + 1)
-                for packed in part.packed:
+                self.run(strip.parts, depth + 1)
+                for packed in strip.packed:
                     self._give_back(packed.copy)
             for node in dict.fromkeys([*reads[k], *made]):
                 if node in self.at and last.get(node, k) == k and self._depth(node) == depth:
@@ -164,7 +169,8 @@ class _Slots:
 def _made_again(steps: Sequence[Step]) -> set[Node]:
     """Return the values that several loops of strips make."""
     found: Counter[Node] = Counter()
-    stack = [step for step in steps if isinstance(step, Strip)]
+    nests = (step.step if isinstance(step, Shared) else step for step in steps)
+    stack = [nest for nest in nests if isinstance(nest, Strip)]
     while stack:
         strip = stack.pop()
         for part in strip.parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.ir.dims import ZERO, Dim, never_negative
@@ -15,8 +15,9 @@ from symbackprop.plan.fusion import find_steps
 from symbackprop.plan.memory import Workspace, assign_slots
 from symbackprop.plan.products import fit_layouts
 from symbackprop.plan.recurrences import own_results
-from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Step, Strip, Write, loops_of
+from symbackprop.plan.steps import Call, Local, Loop, Product, Recur, Shared, Step, Strip, Write, loops_of
 from symbackprop.plan.strips import make_strips
+from symbackprop.plan.threads import share_nests
 
 __all__ = ["CountCheck", "IndexCheck", "Plan", "RangeCheck", "index_checks", "make_plan", "range_checks"]
 
@@ -70,9 +71,15 @@ class Plan:
     workspace: Workspace
     local: Mapping[Node, Local] = field(default_factory=dict)
 
+    @property
+    def uses_threads(self) -> bool:
+        """Whether threads share any step."""
+        return any(isinstance(step, Shared) for step in self.steps)
+
     def __str__(self) -> str:
         lines = []
-        for k, step in enumerate(self.steps):
+        for k, outer in enumerate(self.steps):
+            step = outer.step if isinstance(outer, Shared) else outer
             match step:
                 case Loop(domain=domain, members=members):
                     extent = " x ".join(map(str, domain)) or "straight line"
@@ -88,12 +95,17 @@ class Plan:
                     lines.append(f"{k}: strip over {step.extent}, {step.block} at a time: {loops}")
                 case Write():
                     lines.append(f"{k}: write {len(step.node.pieces)} pieces into {step.node.type}")
+            if isinstance(outer, Shared):
+                lines[-1] += f"; on several threads, {len(outer.parts)} sums by blocks"
         lines += [f"slot {s}: {t}" for s, t in enumerate(self.workspace.slots)]
         return "\n".join(lines)
 
 
-def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
+def make_plan(graph: Graph, output_names: Sequence[str], threads_over: Collection[str] | None = None) -> Plan:
     """Return the plan of the kernel that computes the outputs of `graph`, which are to be called `output_names`.
+
+    Threads share nests over the size symbols `threads_over`, over those of the deepest nests if it is empty; None for
+    no threads.
 
     Cost: linear in the nodes of `graph`.
     """
@@ -106,6 +118,8 @@ def make_plan(graph: Graph, output_names: Sequence[str]) -> Plan:
     steps, stored = find_steps(fitted.outputs)
     results = [n for n in fitted.outputs if n.rank > 0]
     strips = make_strips(steps, stored, results)
+    if threads_over is not None:
+        share_nests(strips, stored, threads_over)
     workspace = assign_slots(strips.steps, stored, results, strips.local)
     return Plan(fitted, tuple(strips.steps), frozenset(stored), workspace, strips.local)
 

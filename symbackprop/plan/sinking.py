@@ -5,7 +5,7 @@ from __future__ import annotations
 from symbackprop.ir.node import Elementwise, Node
 from symbackprop.ir.registry import Trait
 from symbackprop.plan.access import Positions, is_access, is_leaf, reads
-from symbackprop.plan.steps import Loop, Recur, Step, Strip
+from symbackprop.plan.steps import Loop, Recur, Shared, Step, Strip
 
 __all__ = ["sink"]
 
@@ -53,7 +53,7 @@ def _readers(steps: list[Step], stored: set[Node]) -> dict[Node, list[Reader]]:
             for node in step.members:
                 for source, where in reads(node, stored):
                     out.setdefault(source, []).append((node, where))
-        elif not isinstance(step, Strip):
+        elif not isinstance(step, Strip | Shared):
             node = step.scans[0] if isinstance(step, Recur) else step.node
             for arg in node.args:
                 out.setdefault(arg, []).append((node, (None,)))

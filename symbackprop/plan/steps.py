@@ -10,7 +10,7 @@ from symbackprop.ir.graph import Graph
 from symbackprop.ir.node import Contraction, Library, Node, Scatter
 from symbackprop.ir.recurrence import Scan
 
-__all__ = ["Call", "Local", "Loop", "Packed", "Product", "Recur", "Step", "Strip", "Write", "loops_of"]
+__all__ = ["Call", "Local", "Loop", "Packed", "Product", "Recur", "Shared", "Step", "Strip", "Write", "loops_of"]
 
 
 @dataclass
@@ -73,11 +73,13 @@ class Local:
         kept: the value's axes that the place has.
         lane: the value's axis of which the place has a block, as its last axis, None if it has none.
         block: the length of that axis.
+        copies: how many such places there are, as the first axis: one for each block of a shared nest; 0 for just one.
     """
 
     kept: tuple[int, ...]
     lane: int | None = None
     block: int = 1
+    copies: int = 0
 
     def depth(self, node: Node) -> int:
         """Return within how many strips `node` lives and dies."""
@@ -86,7 +88,8 @@ class Local:
     def shape(self, full: tuple[Dim, ...]) -> tuple[Dim, ...]:
         """Return the shape of the place of a value of shape `full`."""
         kept = tuple(full[axis] for axis in self.kept)
-        return kept if self.lane is None else (*kept, Dim.of(self.block))
+        one = kept if self.lane is None else (*kept, Dim.of(self.block))
+        return (Dim.of(self.copies), *one) if self.copies and one else one
 
 
 @dataclass
@@ -115,6 +118,25 @@ class Call:
 
 
 @dataclass
+class Shared:
+    """A nest whose outermost loop runs in blocks, on several threads where it is long enough.
+
+    Attributes:
+        step: the nest.
+        extent: how far its outermost loop runs.
+        unit: entries of it that stay together.
+        work: about how many operations it takes.
+        parts: each sum over the outermost axis -> the node that stands for the array of what the blocks sum up.
+    """
+
+    step: Loop | Strip
+    extent: Dim
+    unit: int
+    work: Dim
+    parts: dict[Node, Node]
+
+
+@dataclass
 class Recur:
     """A loop over the steps of a recurrence, each carried out by steps of its own.
 
@@ -137,7 +159,7 @@ class Recur:
     within: dict[Node, Node] = field(default_factory=dict)
 
 
-Step = Loop | Product | Write | Call | Recur | Strip
+Step = Loop | Product | Write | Call | Recur | Strip | Shared
 
 
 def loops_of(strip: Strip) -> Iterator[Loop]:

@@ -80,6 +80,7 @@ class Interface:
         index_checks, range_checks: what is demanded of indices.
         workspaces: public function -> the types of its scratch arrays; its keys are the functions there are.
         costs: for the certificate.
+        parallel: whether it uses threads.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Interface:
     range_checks: tuple[PositionRange | CountRange, ...]
     workspaces: Mapping[str, tuple[TensorType, ...]]
     costs: Costs
+    parallel: bool = False
 
 
 _RECORDS: dict[str, Any] = {

@@ -18,6 +18,7 @@ from symbackprop.runtime.arguments import KEPT_SHAPES, Arguments, Signature, as_
 from symbackprop.runtime.calls import make_caller
 from symbackprop.runtime.interface import Interface
 from symbackprop.runtime.load import load_module
+from symbackprop.runtime.threads import in_turn
 
 __all__ = ["Kernel", "Record", "Residuals"]
 
@@ -86,6 +87,8 @@ class Kernel:
         if folder is not None:
             machine_code.attach(folder, source, self._module, interface.workspaces)
         self._functions = {f: getattr(self._module, f) for f in interface.workspaces}
+        if interface.parallel:
+            self._functions = {f: in_turn(function) for f, function in self._functions.items()}
         self._ready = threading.local()
         self._vectors = tuple(k for k, a in enumerate(interface.arguments) if a.unit_axes and a.core_shape)
         self._layout = _layout(interface.container, interface.layout, self._outputs)
