@@ -79,13 +79,6 @@ def convolution(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> A
     return compiler(sp.Sum(sp.tanh(smooth), (i, 0, n - 1)), name="convolution", **options)
 
 
-def location(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
-    points, center = sp.IndexedBase("x", (n,)), sp.IndexedBase("center", (n,))
-    distance = sp.Sum(sp.sqrt(1 + (points[i] - center[i]) ** 2), (i, 0, n - 1))
-    loss = sbp.Mean(distance, "N")
-    return compiler(loss, wrt=["center"], batch={"x": "N"}, name="location", parallel=True, **options)
-
-
 def recurrent_network(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
     steps, k = sp.symbols("T k", integer=True, positive=True)
     h, row = column("h", d), column("x", k)
@@ -94,6 +87,13 @@ def recurrent_network(compiler: Callable[..., Any] = sbp.compile, **options: Any
     states = sbp.Recurrence({h: step}, start={h: column("h0", d)}, over={row: X})
     loss = column("v", d).T * states.final(h) + states.total(h.T * h)
     return compiler(loss, name="recurrent network", **options)
+
+
+def location(compiler: Callable[..., Any] = sbp.compile, **options: Any) -> Any:
+    points, center = sp.IndexedBase("x", (n,)), sp.IndexedBase("center", (n,))
+    distance = sp.Sum(sp.sqrt(1 + (points[i] - center[i]) ** 2), (i, 0, n - 1))
+    loss = sbp.Mean(distance, "N")
+    return compiler(loss, wrt=["center"], batch={"x": "N"}, name="location", parallel=True, **options)
 
 
 KERNELS = {
@@ -106,6 +106,6 @@ KERNELS = {
     "gaussian": gaussian,
     "triangular": triangular,
     "convolution": convolution,
-    "location": location,
     "recurrent_network": recurrent_network,
+    "location": location,
 }

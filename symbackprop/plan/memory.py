@@ -169,7 +169,8 @@ class _Slots:
 def _made_again(steps: Sequence[Step]) -> set[Node]:
     """Return the values that several loops of strips make."""
     found: Counter[Node] = Counter()
-    stack = [step for step in steps if isinstance(step, Strip)]
+    nests = (step.step if isinstance(step, Shared) else step for step in steps)
+    stack = [nest for nest in nests if isinstance(nest, Strip)]
     while stack:
         strip = stack.pop()
         for part in strip.parts:

@@ -109,7 +109,7 @@ def _t1_of_value_blocks(N, n, x, center, t1_parts):
 @kernel
 def _value(N, n, center, x, t1_parts):
     """Compute the value."""
-    if 5*N*n < 250000:  # too little for threads
+    if 5*N*n < 1000000:  # too little for threads
         t1 = _t1_of_value(np.int64(0), N, n, x, center)
     else:
         _t1_of_value_blocks(N, n, x, center, t1_parts)
@@ -157,7 +157,7 @@ def _r0_of_fprop_blocks(N, n, x, center, r0, t1_parts):
 @kernel
 def _fprop(N, n, center, x, r0, t1_parts):
     """Compute the value and the residuals into the given arrays."""
-    if 5*N*n < 250000:  # too little for threads
+    if 5*N*n < 1000000:  # too little for threads
         t1 = _r0_of_fprop(np.int64(0), N, n, x, center, r0)
     else:
         _r0_of_fprop_blocks(N, n, x, center, r0, t1_parts)
@@ -203,7 +203,7 @@ def _t2_of_bprop_blocks(N, n, t2_parts, x, center, r0):
 def _bprop(N, n, center, x, r0, ct_out, ct_center, t2, t2_parts):
     """Compute the gradients into the given arrays."""
     t1 = ct_out / float64(N)
-    if 4*N*n < max(250000, 128*n):  # too little for threads
+    if 4*N*n < max(1000000, 128*n):  # too little for threads
         _t2_of_bprop(np.int64(0), N, n, t2, x, center, r0)
     else:
         _t2_of_bprop_blocks(N, n, t2_parts, x, center, r0)
@@ -255,7 +255,7 @@ def _t3_of_value_and_grad_blocks(N, n, t3_parts, x, center, t2_parts):
 def _value_and_grad(N, n, center, x, ct_center, t3, t2_parts, t3_parts):
     """Compute the value, and the gradients into the given arrays."""
     t1 = 1.0 / float64(N)
-    if 8*N*n < max(250000, 128*n):  # too little for threads
+    if 8*N*n < max(1000000, 128*n):  # too little for threads
         t2 = _t3_of_value_and_grad(np.int64(0), N, n, t3, x, center)
     else:
         _t3_of_value_and_grad_blocks(N, n, t3_parts, x, center, t2_parts)
