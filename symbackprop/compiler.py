@@ -67,7 +67,8 @@ def compile(  # noqa: A001 - the verb users expect
     is. `Derivative(expr, x)` as output or inside an expression shares its graph with `expr`.
 
     Threads: with `parallel=True` such loops run in 32 blocks, whose sums are added up in order: results are the same,
-    bit for bit, on every run and for every number of threads (`numba.set_num_threads`, `NUMBA_NUM_THREADS`). Matrix
+    bit for bit, on every run and for every number of threads (`numba.set_num_threads`, `NUMBA_NUM_THREADS`). As in
+    serial kernels, sums may round otherwise in machine code from the cache than in code just compiled. Matrix
     products are left to BLAS, recurrences are serial in time. Whether a loop is long enough depends on the sizes alone.
     Scratch memory holds 32 of each sum over the batch. A kernel may be called from several Python threads: where
     numba's threading layer is "workqueue", which cannot take two calls at once, its methods take turns; its raw
