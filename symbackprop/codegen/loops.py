@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.checks import index_check
 from symbackprop.codegen.formulas import formula
-from symbackprop.codegen.positions import Index, Where, axis_position, leaf_entry
+from symbackprop.codegen.positions import Around, Index, Where, axis_position, leaf_entry
 from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import ONE, ZERO, Dim, never_negative
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Gather, Input, Node, Reduction, Scatter
@@ -22,34 +21,16 @@ from symbackprop.ir.types import AxisMap, ScatterPiece
 from symbackprop.ops.positional import Form
 from symbackprop.plan.access import domain_of, is_access, is_leaf, result_positions
 from symbackprop.plan.fusion import is_accumulated
-from symbackprop.plan.steps import Loop, Packed
+from symbackprop.plan.steps import Loop
 from symbackprop.plan.triangles import find_triangle
 
-__all__ = ["Around", "emit_loop", "emit_part", "emit_piece"]
+__all__ = ["emit_loop", "emit_part", "emit_piece"]
 
 #: A value used once is written into its user's expression up to this length.
 INLINE = 64
 
 #: Inner loops of fewer entries call the library: a vector of numbers would stay partly empty.
 SHORT = 4
-
-
-@dataclass(frozen=True)
-class Around:
-    """The loops that a part of a strip stands in.
-
-    Attributes:
-        fixed: the variable of each strip around it, outermost first; for a block, the position of its entry.
-        first, width: variables of the first entry of a block, and of how many it has.
-        part: where the nest's outermost loop starts and ends, if it is to run over a part of its axis.
-        packed: arrays that are copied for a block.
-    """
-
-    fixed: tuple[str, ...] = ()
-    first: str = ""
-    width: str = ""
-    part: tuple[str, str] | None = None
-    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
 
 def emit_loop(loop: Loop, scope: Scope, around: Around | None = None) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from symbackprop.codegen import expression as ex
 from symbackprop.codegen.scope import Scope
 from symbackprop.ir.dims import ONE, Dim, never_negative
 from symbackprop.ir.node import Broadcast, Const, Elementwise, Iota, Node, Size
 from symbackprop.ir.types import AxisMap
+from symbackprop.plan.steps import Packed
 
-__all__ = ["Index", "Where", "axis_position", "leaf_entry"]
+__all__ = ["Around", "Index", "Where", "axis_position", "leaf_entry"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,24 @@ class Index:
 
 
 Where = tuple[Index, ...]
+
+
+@dataclass(frozen=True)
+class Around:
+    """The loops that a part of a strip stands in.
+
+    Attributes:
+        fixed: the variable of each strip around it, outermost first; for a block, the position of its entry.
+        first, width: variables of the first entry of a block, and of how many it has.
+        part: where the nest's outermost loop starts and ends, if it is to run over a part of its axis.
+        packed: arrays that are copied for a block.
+    """
+
+    fixed: tuple[str, ...] = ()
+    first: str = ""
+    width: str = ""
+    part: tuple[str, str] | None = None
+    packed: Mapping[Node, Packed] = field(default_factory=dict)
 
 
 def axis_position(

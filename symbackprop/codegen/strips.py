@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symbackprop.codegen.loops import Around, emit_part
+from symbackprop.codegen.loops import emit_part
+from symbackprop.codegen.positions import Around
 from symbackprop.codegen.scope import Scope
 from symbackprop.plan.steps import Loop, Packed, Strip
 

@@ -10,7 +10,8 @@ import ast
 import textwrap
 from collections.abc import Callable, Sequence
 
-from symbackprop.codegen.loops import Around, emit_loop
+from symbackprop.codegen.loops import emit_loop
+from symbackprop.codegen.positions import Around
 from symbackprop.codegen.scope import Scope
 from symbackprop.codegen.strips import emit_strip
 from symbackprop.ir.dims import ZERO, product

@@ -35,6 +35,7 @@ __all__ = [
     "prelu_slope",
     "silu",
     "silu_slope",
+    "weight",
 ]
 
 Partials = tuple[Node | None, ...]
@@ -70,6 +71,25 @@ def _limited(x: Node, limit: float) -> Node:
 def gap(out: Node, x: Node, y: Node) -> Partials:
     """The difference x - y, and 0 between equal infinities: how far a score lies below another. Partials 1 and -1."""
     return (Const(1, out.type), Const(-1, out.type))
+
+
+@elementwise(
+    numpy=lambda x: np.where(np.less(x, -693.0), 0.0, np.exp(x)),
+    emit="weight(x)",
+    sympy=sp.exp,
+    helpers=(neural_math.weight,),
+    vector=ACTIVATIONS["weight"],
+    traits=SLOW,
+)
+def weight(out: Node, x: Node) -> Partials:
+    """exp(x) as the weight of a score that lies x <= 0 above the largest: partial itself.
+
+    Weights below 2**-999 (in float32 loops 2**-99) are 0. In a mixture of many dimensions nearly all weights are that
+    small, and arithmetic with subnormal numbers would take a hundred times longer. Beside the largest weight, 1, that
+    changes no sum of weights; a share of n weights, or a sum of numbers times shares, changes by less than n * 2**-999
+    times the largest of the numbers.
+    """
+    return (out,)
 
 
 @elementwise(

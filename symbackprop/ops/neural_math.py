@@ -21,12 +21,18 @@ __all__ = [
     "prelu_slope",
     "silu",
     "silu_slope",
+    "weight",
 ]
 
 
 def gap(x: float, y: float) -> float:
     """The difference x - y, and 0 between equal infinities."""
     return 0.0 if x == y else x - y
+
+
+def weight(x: float) -> float:
+    """exp(x) for x <= 0; 0 below -693, where it is under 2**-999: next to a weight of 1 that is nothing."""
+    return 0.0 if x < -693.0 else math.exp(x)
 
 
 def prelu(x: float, y: float) -> float:

@@ -13,7 +13,7 @@ from symbackprop.ir.registry import REDUCTIONS, ReductionPrimitive
 from symbackprop.ops.arithmetic import maximum, minimum, mul
 from symbackprop.ops.contraction import sum_over
 from symbackprop.ops.logic import eq, select, to_real
-from symbackprop.ops.neural import gap
+from symbackprop.ops.neural import gap, weight
 from symbackprop.ops.transcendental import exp, log
 
 __all__ = ["logsumexp", "max_over", "min_over", "prod_over"]
@@ -60,7 +60,7 @@ def _expand_logsumexp(arg: Node, axes: tuple[int, ...], spread: Spread) -> Node:
     All entries -inf gives -inf, an entry +inf gives +inf, NaN gives NaN.
     """
     top = max_over(arg, axes)
-    return top + log(sum_over(exp(gap(arg, spread(top))), axes))
+    return top + log(sum_over(weight(gap(arg, spread(top))), axes))
 
 
 max_over = REDUCTIONS["max"] = ReductionPrimitive(

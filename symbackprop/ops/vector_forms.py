@@ -93,8 +93,9 @@ VECTOR = {
     "tanh": forms((*REDUCED, exp.vtanh), (*REDUCED32, one.vfloat32, one.vtanh32)),
 }
 
-#: Activation functions and their slopes.
+#: Activation functions and their slopes, and the weights of a log-sum-exp.
 ACTIVATIONS = {
+    "weight": forms((*EXPM1_PARTS, exp.vweight), (*EXPM1_PARTS32, one.vweight32)),
     "elu_slope": forms((*EXP, neural.velu_slope), (*EXP32, neural.velu_slope32)),
     "gelu_tanh": forms((*EXP, neural.vgelu_tanh), (*EXP32, neural.vgelu_tanh32)),
     "gelu_tanh_slope": forms((*EXP, neural.vgelu_tanh_slope), (*EXP32, neural.vgelu_tanh_slope32)),

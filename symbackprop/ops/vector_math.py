@@ -66,6 +66,7 @@ __all__ = [
     "vsigmoid",
     "vsinh",
     "vtanh",
+    "vweight",
 ]
 
 
@@ -117,6 +118,13 @@ def vexp(x: float) -> float:
     first = np.int64((half + 1023) << 52).view(np.float64)
     second = np.int64((k - half + 1023) << 52).view(np.float64)
     return (1.0 + q) * first * second
+
+
+def vweight(x: float) -> float:
+    """exp(x) for x <= 0; 0 below -693, where it is under 2**-999: next to a weight of 1 that is nothing, but slow."""
+    q, k = vexpm1_parts(x if x > -694.0 else (-694.0 if x == x else x))
+    scale = np.int64((k + 1023) << 52).view(np.float64)
+    return 0.0 if x < -693.0 else (1.0 + q) * scale
 
 
 def vexpm1(x: float) -> float:

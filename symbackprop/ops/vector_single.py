@@ -38,6 +38,7 @@ __all__ = [
     "vsinh32",
     "vsoftplus32",
     "vtanh32",
+    "vweight32",
 ]
 
 
@@ -81,6 +82,13 @@ def vexp32(x: float) -> float:
     second = vfloat32((k - half + 127) << 23)
     out: float = (1.0 + q) * first * second
     return out
+
+
+def vweight32(x: float) -> float:
+    """exp(x) for x <= 0; 0 below -69, where it is under 2**-99: next to a weight of 1 that is nothing, but slow."""
+    q, k = vexpm1_32_parts(x if x > -70.0 else (-70.0 if x == x else x))
+    scale = vfloat32((k + 127) << 23)
+    return 0.0 if x < -69.0 else (1.0 + q) * scale
 
 
 def vexpm1_32(x: float) -> float:

@@ -314,7 +314,7 @@ def test_generated_classifier_reads_as_written_by_hand():
     source = classifier().source
     body = source[source.index("def _value_and_grad(") : source.index("def value_and_grad(")]
     assert body.count("np.dot(") == 5  # two layers forward, three products backward
-    assert body.count("vexp(") == 1  # the exponentials of the loss serve the gradient too
+    assert body.count("vweight(") == 1  # the exponentials of the loss serve the gradient too
     assert "gate(" in body
 
 
@@ -423,3 +423,18 @@ def test_refusals_say_what_and_where():
         sbp.prelu(x)
     with pytest.raises(sbp.UnsupportedExpressionError, match="index k has no range"):
         sbp.compile(sbp.softmax(x, sp.Symbol("k", integer=True)))
+
+
+def test_weights_too_small_to_count_are_zero() -> None:
+    """A log-sum-exp and its gradient at 60 digits: what is under 2**-999 of the largest weight is 0, the rest exact."""
+    n, i = sp.Symbol("n", integer=True, positive=True), sp.Symbol("i", integer=True)
+    x = sp.IndexedBase("x", (n,))
+    kernel = compile_plain(sp.log(sp.Sum(sp.exp(x[i]), (i, 0, n - 1))))
+    scores = np.array([3.0, 2.5, -600.0, -689.0, -695.0, -745.0, -np.inf])
+    value, grads = kernel.value_and_grad(scores)
+    with mpmath.workdps(60):
+        total = mpmath.fsum(mpmath.exp(s) for s in scores)
+        shares = [float(mpmath.exp(s) / total) for s in scores]
+        np.testing.assert_allclose(value, float(mpmath.log(total)), rtol=1e-15)
+    np.testing.assert_allclose(grads["x"], shares, rtol=1e-14, atol=2.0**-999)
+    assert not grads["x"][4:].any()

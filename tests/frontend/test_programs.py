@@ -171,7 +171,7 @@ REFUSED: dict[str, tuple[Any, type[SymbackpropError], str]] = {
     "equation": (sp.Eq(a**2 + b, 3), UnsupportedExpressionError, "difference"),
     "one entry of a matrix": ([sp.Eq(W[0, i], a), W * x], UnsupportedExpressionError, "FunctionMatrix"),
     "diagonal of a matrix": ([sp.Eq(K[i, i], a), sp.Trace(K)], UnsupportedExpressionError, "as in K[i, j]"),
-    "one entry": ([sp.Eq(y[0], a)], UnsupportedExpressionError, "indices that are not free"),
+    "one entry": ([sp.Eq(y[0], a)], UnsupportedExpressionError, "a first row and no step"),
     "repeated index": ([sp.Eq(y[i, i], v[i])], UnsupportedExpressionError, "indices that are not free"),
     "missing index": ([sp.Eq(a, v[i]), a * 2], UnsupportedExpressionError, "write a[i] on the left"),
     "evaluated": ([sp.Eq(a, a + 1)], UnsupportedExpressionError, "Assignment"),

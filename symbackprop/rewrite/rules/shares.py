@@ -14,7 +14,7 @@ from collections.abc import Callable
 from symbackprop.ir.node import Broadcast, Contraction, Elementwise, Node, Reduction
 from symbackprop.ops.arithmetic import add, maximum
 from symbackprop.ops.layout import spread
-from symbackprop.ops.neural import gap
+from symbackprop.ops.neural import gap, weight
 from symbackprop.ops.transcendental import exp, log, logaddexp, sigmoid
 from symbackprop.options import Warrant
 from symbackprop.rewrite.pattern import Match, var
@@ -25,7 +25,7 @@ __all__ = ["RULES"]
 REAL = Warrant.REAL
 
 x, y, z, w = var("?x"), var("?y"), var("?z"), var("?w")
-SHARE = exp(w) / y
+SHARE, SHARE_OF_MANY = exp(w) / y, weight(w) / y
 
 Repeat = Callable[[Node], Node]
 
@@ -41,7 +41,7 @@ def _is_total(node: Node) -> bool:
     """Return whether `node` sums exponentials of gaps to the largest score: it is at least 1."""
     if not isinstance(node, Contraction) or len(node.args) != 1:
         return False
-    return _is(node.args[0], exp) and _is(node.args[0].args[0], gap)
+    return _is(node.args[0], weight) and _is(node.args[0].args[0], gap)
 
 
 def _is(node: Node, op: object) -> bool:
@@ -76,7 +76,7 @@ def share(m: Match) -> Node | None:
     above, below = m["x"], m["y"]
     source, repeat = _source(below)
     if _is(above, gap) and _is(source, log) and _is_total(source.args[0]):
-        return exp(above) / repeat(source.args[0])
+        return weight(above) / repeat(source.args[0])
     if not _is(below, logaddexp) or above not in below.args:
         return None
     scores = below.args
@@ -92,11 +92,14 @@ def share(m: Match) -> Node | None:
 
 MAGNITUDE = "scores of magnitude 1e16 and more would absorb the logarithm"
 
+ORDER = "the terms are rounded in another order"
+
 #: For programs whose reductions are written out.
 RULES = (
     Rule("share-shift", x - y, below_the_total, REAL, why=MAGNITUDE),
     Rule("share-shift-left", x - y, above_a_score, REAL, why=MAGNITUDE),
     Rule("share", exp(x - y), share, REAL, why=MAGNITUDE),
     # The products then serve a sum only and need not be stored.
-    Rule("share-factor", x * SHARE + z * SHARE, (x + z) * SHARE, REAL, why="the terms are rounded in another order"),
+    Rule("share-factor", x * SHARE + z * SHARE, (x + z) * SHARE, REAL, why=ORDER),
+    Rule("weight-factor", x * SHARE_OF_MANY + z * SHARE_OF_MANY, (x + z) * SHARE_OF_MANY, REAL, why=ORDER),
 )

@@ -83,14 +83,11 @@ def vexpm1_parts(x):
 
 
 @inline
-def vexp(x):
-    """exp(x); two factors carry 2**k, so that subnormal results are rounded once."""
-    low = x if x > -746.0 else -746.0 if x == x else x
-    q, k = vexpm1_parts(low if low < 710.0 else 710.0 if x == x else x)
-    half = k >> 1
-    first = np.int64(half + 1023 << 52).view(np.float64)
-    second = np.int64(k - half + 1023 << 52).view(np.float64)
-    return (1.0 + q) * first * second
+def vweight(x):
+    """exp(x) for x <= 0; 0 below -693, where it is under 2**-999: next to a weight of 1 that is nothing, but slow."""
+    q, k = vexpm1_parts(x if x > -694.0 else -694.0 if x == x else x)
+    scale = np.int64(k + 1023 << 52).view(np.float64)
+    return 0.0 if x < -693.0 else (1.0 + q) * scale
 
 
 @njit(fastmath={"reassoc", "nsz"})
@@ -140,10 +137,10 @@ def _value(n, p, V, c, x, t1):
     t2 = -math.inf
     for i in range(p):
         t2 = larger(t2, t1[i])
-    # t3 = sum over i of (exp(gap(t1, t2)))[i]
+    # t3 = sum over i of (weight(gap(t1, t2)))[i]
     t3 = 0.0
     for i in range(p):
-        t3 = accumulate(t3, vexp(gap(t1[i], t2)))
+        t3 = accumulate(t3, vweight(gap(t1[i], t2)))
     t4 = math.log(t3)
     # t5 = sum over i of V[c][i] * x[i]
     t5 = 0.0
@@ -177,11 +174,11 @@ def _fprop(n, p, V, c, x, r0, t1):
     t2 = -math.inf
     for i in range(p):
         t2 = larger(t2, t1[i])
-    # r0 = exp(gap(t1, t2))
+    # r0 = weight(gap(t1, t2))
     # r1 = sum over i of r0[i]
     r1 = 0.0
     for i in range(p):
-        r0_i = vexp(gap(t1[i], t2))
+        r0_i = vweight(gap(t1[i], t2))
         r0[i] = r0_i
         r1 = accumulate(r1, r0_i)
     t3 = math.log(r1)
@@ -256,11 +253,11 @@ def _value_and_grad(n, p, V, c, x, ct_V, ct_x, t1, t3, t8):
     t2 = -math.inf
     for i in range(p):
         t2 = larger(t2, t1[i])
-    # t3 = exp(gap(t1, t2))
+    # t3 = weight(gap(t1, t2))
     # t4 = sum over i of t3[i]
     t4 = 0.0
     for i in range(p):
-        t3_i = vexp(gap(t1[i], t2))
+        t3_i = vweight(gap(t1[i], t2))
         t3[i] = t3_i
         t4 = accumulate(t4, t3_i)
     t5 = math.log(t4)
