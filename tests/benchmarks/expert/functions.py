@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import types
 from typing import Any
 
 import numpy as np
 from numba import njit
 
+from symbackprop.codegen.expression import helper_source
 from symbackprop.ops.vector_forms import ACTIVATIONS, VECTOR
 
 __all__ = ["accumulate", "function", "jit"]
@@ -25,8 +25,10 @@ def accumulate(total: Any, term: Any) -> Any:
 
 def function(name: str, dtype: str = "float64") -> Any:
     """Return the compiled form of an elementary function, inlined where it is called."""
-    made: dict[str, Any] = {"np": np, "math": math}
+    made: dict[str, Any] = {"np": np, "math": math, "float32": np.float32, "float64": np.float64}
     form = {**VECTOR, **ACTIVATIONS}[name][dtype]
     for plain in form.helpers:
-        made[plain.__name__] = inline(types.FunctionType(plain.__code__, made, plain.__name__))
+        # In single precision the literals are single numbers too.
+        exec(helper_source(plain, dtype), made)
+        made[plain.__name__] = inline(made[plain.__name__])
     return made[form.helpers[-1].__name__]
