@@ -8,9 +8,9 @@ from symbackprop.errors import CostError, InputError, ShapeError, SymbackpropErr
 from symbackprop.runtime.kernel import Kernel
 
 if TYPE_CHECKING:
-    from symbackprop.frontend.batch import Mean
     from symbackprop.frontend.declared import function
     from symbackprop.frontend.extrema import MaxOver, MinOver
+    from symbackprop.frontend.mean import Mean
     from symbackprop.frontend.neural_functions import elu, hardtanh, leaky_relu, prelu, relu, selu
     from symbackprop.frontend.neural_loss import cross_entropy, one_hot
     from symbackprop.frontend.neural_scores import log_softmax, logsumexp, softmax
@@ -54,7 +54,7 @@ __version__ = "0.1.0"
 #: Functions of expressions -> where they are; what uses none of them need not load the front end.
 _HOMES = {
     "MaxOver": "symbackprop.frontend.extrema",
-    "Mean": "symbackprop.frontend.batch",
+    "Mean": "symbackprop.frontend.mean",
     "MinOver": "symbackprop.frontend.extrema",
     "Recurrence": "symbackprop.frontend.recurrences",
     "cross_entropy": "symbackprop.frontend.neural_loss",

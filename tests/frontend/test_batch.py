@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from symbackprop.errors import InputError
-from symbackprop.frontend.batch import Mean
+from symbackprop.frontend.mean import Mean
 from tests.frontend.helpers import evaluate, program
 
 m, n, lam = sp.symbols("m n lam")

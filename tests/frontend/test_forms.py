@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.physics.mechanics import LagrangesMethod, dynamicsymbols
 
 from symbackprop.errors import UnsupportedExpressionError
-from symbackprop.frontend.batch import Mean
+from symbackprop.frontend.mean import Mean
 from tests.frontend.helpers import program
 from tests.plain import compile_plain
 
